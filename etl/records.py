@@ -1,0 +1,245 @@
+"""The words that every stage speaks: frozen, serialisable, free of any library's types.
+
+A stage takes some of these and gives others; nothing else passes between stages but the numbered
+frames of the reader. ``row`` is always the number of a data row, from 1, as a person counts them;
+``line`` is the file line where its record begins, or the sheet's row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct, field
+
+
+class RowStatus(StrEnum):
+    """What became of a row: exactly one each. ``READY`` is ``check``'s word for what would be sent."""
+
+    CREATED = "created"
+    EXISTS = "exists"
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+    SUPPRESSED = "suppressed"
+    REJECTED = "rejected"
+    UNSENT = "unsent"
+    UNKNOWN = "unknown"
+    READY = "ready"
+
+
+PASSING = frozenset(
+    {RowStatus.CREATED, RowStatus.EXISTS, RowStatus.DUPLICATE, RowStatus.SUPPRESSED, RowStatus.READY}
+)
+"""A run whose rows are all of these ends with exit code 0."""
+
+OPEN = frozenset({RowStatus.UNSENT, RowStatus.UNKNOWN})
+"""Rows that ``resume`` goes on with."""
+
+
+class LeftOut(Struct, frozen=True):
+    """Lines that are no rows, and why: ``blank``, ``repeated header``, ``title``, ``footer``.
+
+    ``count`` of them in all; ``lines`` are the numbers of the first twenty.
+    """
+
+    reason: str
+    count: int
+    lines: tuple[int, ...] = ()
+
+
+class SourceSpec(Struct, frozen=True, kw_only=True):
+    """What the survey found the input to be; with the bytes, all that the reader needs.
+
+    ``kind`` is ``csv`` (any delimited text) or a workbook's ``xlsx``, ``xlsb``, ``xls``, ``ods``.
+    ``header`` holds every column as written, in order, ``obi_*`` columns of an earlier results file
+    too. ``evidence`` are the sentences that tell a person how it was recognised. ``fingerprint`` is the
+    SHA-256 of the bytes as they came (still compressed), ``size`` their number.
+    """
+
+    kind: str
+    header: tuple[str, ...]
+    header_line: int
+    rows: int
+    fingerprint: str
+    size: int
+    compression: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+    sheet: str = ""
+    unprefix: bool = False
+    hidden: str = "refuse"
+    hidden_columns: tuple[int, ...] = ()
+    ragged: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    evidence: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[tuple[int, str], ...]:
+        """The source's own columns as (position, header as written), without ``obi_*``."""
+        return tuple(
+            (at, name)
+            for at, name in enumerate(self.header)
+            if not name.strip().lower().startswith("obi_") and at not in self.hidden_columns
+        )
+
+
+class Fault(Struct, frozen=True):
+    """Why a value can't be used: a stable ``code`` (``phone.no_region``) and a sentence."""
+
+    code: str
+    reason: str
+
+
+class Normal(Struct, frozen=True):
+    """A value in its normal form, and what had to be guessed or dropped on the way, if anything."""
+
+    value: str
+    warning: str = ""
+
+
+class Customer(Struct, frozen=True, kw_only=True):
+    """One row that passed every check, in the interface's terms, ready to be sent.
+
+    ``numbers`` in priority order, at most three, in the form in which they are sent. ``date`` is ISO
+    8601 in UTC with a ``Z``. Absent values are None and are not sent. ``external_id`` is never empty.
+    """
+
+    row: int
+    external_id: str
+    numbers: tuple[str, ...]
+    date: str | None = None
+    agent_id: str | None = None
+    dialing_mode: str | None = None
+    preview_time: int | None = None
+    priority: int | None = None
+    time_zone: str | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+    warning: str = ""
+
+
+class Item(Struct, frozen=True):
+    """A customer beside the very bytes that stand for it in a request."""
+
+    customer: Customer
+    body: bytes
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """What goes out in one request.
+
+    ``doubtful_since`` is set on a batch that an earlier process sent without learning the outcome: the
+    time of that sending by the server's clock (POSIX seconds; 0 where it is not known). It is looked up
+    before anything of it is sent again. ``attempts`` counts the sendings so far.
+    """
+
+    number: int
+    items: tuple[Item, ...]
+    attempts: int = 0
+    doubtful_since: float | None = None
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """The source rows in this batch, in order."""
+        return tuple(item.customer.row for item in self.items)
+
+
+class RowOutcome(Struct, frozen=True, kw_only=True):
+    """The answer for one row; see the results columns of the same names.
+
+    ``first_row`` is the row that a duplicate repeats. ``field`` is the source's header as written, or
+    the customer field where there is no column.
+    """
+
+    row: int
+    status: RowStatus
+    status_code: int | None = None
+    id: str = ""
+    external_id: str = ""
+    numbers: str = ""
+    field: str = ""
+    code: str = ""
+    error: str = ""
+    warning: str = ""
+    attempts: int = 0
+    batch: int | None = None
+    first_row: int | None = None
+
+
+class CampaignRef(Struct, frozen=True):
+    """The campaign of a run, as it was when the run began."""
+
+    id: str
+    name: str
+    status: str = ""
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """What a run is, frozen before its first row: resume and results go by this, never by today's settings.
+
+    ``started`` is ISO 8601 in UTC. ``input`` is the path or URL as given, ``source`` the file that the
+    reader reads (our spooled copy, or the input itself). ``profile`` and ``settings`` are plain data,
+    without credentials.
+    """
+
+    run: str
+    started: str
+    input: str
+    source: str
+    base_url: str
+    campaign: CampaignRef
+    spec: SourceSpec
+    profile: dict[str, Any]
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    simulated: bool = False
+
+
+class RunReport(Struct, frozen=True, kw_only=True):
+    """The end of a run, for people and machines: the summary, ``--json``, and what ``load`` returns.
+
+    ``counts`` holds every status that occurred and sums to ``rows`` when ``balanced``. ``stopped`` is the
+    sentence that says what stopped the run, empty where it finished. ``next`` is the command that goes
+    on from here. ``seconds`` is wall time, ``retries`` the requests beyond the first for their content.
+    """
+
+    run: str
+    command: str
+    input: str
+    campaign: CampaignRef | None
+    rows: int
+    counts: dict[str, int]
+    balanced: bool
+    exit_code: int
+    resumed: bool = False
+    stopped: str = ""
+    results: str = ""
+    rejects: str = ""
+    left_out: tuple[LeftOut, ...] = ()
+    reasons: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    requests: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    rows_per_second: float = 0.0
+    next: str = ""
+
+
+def exit_code_of(counts: Mapping[RowStatus, int] | Mapping[str, int], *, stopped_by: int = 0) -> int:
+    """Exit code of a run from its counts by status and, if something stopped it, that error's code."""
+    present = {RowStatus(status) for status, count in counts.items() if count}
+    codes = {stopped_by}
+    if RowStatus.UNKNOWN in present:
+        codes.add(10)
+    if not present <= PASSING:
+        codes.add(5)
+    return _first_of((1, 2, 3, 4, 6, 7, 8, 9, 130, 10, 5), codes)
+
+
+def worst_exit(codes: Iterable[int]) -> int:
+    """Exit code of several runs, one after the other: the first non-zero of 130, 1 to 4, 6 to 9, 10, 5."""
+    return _first_of((130, 1, 2, 3, 4, 6, 7, 8, 9, 10, 5), set(codes))
+
+
+def _first_of(order: tuple[int, ...], codes: set[int]) -> int:
+    return next((code for code in order if code in codes), 0)
