@@ -81,9 +81,7 @@ class ApiError(EtlError):
 
     exit_code = 9
 
-    def __init__(
-        self, message: str, *, call: str = "", status: int | None = None, excerpt: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, call: str = "", status: int | None = None, excerpt: str = "") -> None:
         super().__init__(message)
         self.call = call
         self.status = status

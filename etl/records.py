@@ -128,15 +128,16 @@ class Item(Struct, frozen=True):
 class Batch(Struct, frozen=True, kw_only=True):
     """What goes out in one request.
 
-    ``doubtful_since`` is set on a batch that an earlier process sent without learning the outcome: the
-    time of that sending by the server's clock (POSIX seconds; 0 where it is not known). It is looked up
-    before anything of it is sent again. ``attempts`` counts the sendings so far.
+    ``attempts`` counts the sendings so far. ``in_doubt`` says that one of them may have been processed: such
+    a batch is looked up before anything of it is sent again. ``sent_at`` is the time of the first such
+    sending in POSIX seconds by the server's clock, None where that is not known.
     """
 
     number: int
     items: tuple[Item, ...]
     attempts: int = 0
-    doubtful_since: float | None = None
+    in_doubt: bool = False
+    sent_at: float | None = None
 
     @property
     def rows(self) -> tuple[int, ...]:

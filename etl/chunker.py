@@ -1,0 +1,44 @@
+"""Customers → batches, by number of customers and by bytes; pure, and the same for the same input.
+
+A batch is filled before the next begins, whatever chunks the customers came in: nothing is sent small
+because a chunk of the file ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from etl.records import Batch, Item
+
+
+class Chunker:
+    """Fills one batch after the other.
+
+    ``max_bytes`` bounds the request's body, brackets and commas included; a customer that is larger alone
+    goes alone. ``numbers`` gives each batch its number.
+    """
+
+    def __init__(self, *, max_items: int, max_bytes: int, numbers: Iterator[int]) -> None:
+        self._max_items = max_items
+        self._max_bytes = max_bytes
+        self._numbers = numbers
+        self._items: list[Item] = []
+        self._bytes = 0
+
+    def add(self, item: Item) -> Batch | None:
+        """Take one customer; give the batch that is full because of it, if one is."""
+        full = None
+        size = len(item.body) + 1
+        if self._items and (len(self._items) == self._max_items or 1 + self._bytes + size > self._max_bytes):
+            full = self.rest()
+        self._items.append(item)
+        self._bytes += size
+        return full
+
+    def rest(self) -> Batch | None:
+        """Give what is left over, None where nothing is."""
+        if not self._items:
+            return None
+        batch = Batch(number=next(self._numbers), items=tuple(self._items))
+        self._items, self._bytes = [], 0
+        return batch

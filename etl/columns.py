@@ -1,0 +1,193 @@
+"""Header and profile → which column is what: the mapping of one input.
+
+Headers match trimmed, with case, spaces, ``_``, ``-`` and NBSP ignored. A column that the profile names
+and the input lacks stops the run; so does a header that the profile names and that stands there twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from msgspec import Struct
+
+from etl.errors import InputError, ProfileError
+from etl.profile import Profile, names_of, normal_header
+from etl.settings import nearest
+
+SCALARS = ("externalId", "date", "agentId", "dialingMode", "previewTime", "priority", "timeZone")
+"""Customer fields that come from one column each."""
+
+OWN_NAMES: dict[str, tuple[str, ...]] = {
+    **{name: (name,) for name in SCALARS},
+    "numbers": ("numbers",),
+    "phones": ("Phone1", "Phone2", "Phone3"),
+    "do_not_call": ("do not call",),
+}
+"""The interface's own names (and the administration's: ``External ID``, ``Phone 1``)."""
+
+COMMON_NAMES: dict[str, tuple[str, ...]] = {
+    "externalId": ("lead id", "contact id", "customer id", "record id", "customer number"),
+    "phones": (
+        "mobile", "mobile phone", "mobile number", "cell", "cell phone", "phone", "phone number",
+        "telephone", "telephone number", "tel", "business phone", "work phone", "home phone",
+        "other phone", "primary phone", "main phone", "direct phone", "company phone",
+    ),
+    "do_not_call": (
+        "do not phone", "do not contact", "phone opt out", "has opted out of call", "opted out of calls",
+        "do not allow phone calls", "dnc", "robinson", "ctps", "tps",
+    ),
+}  # fmt: skip
+"""Headers of common exports, recognised where no profile was given; the first found is the first dialled."""
+
+
+class Mapping(Struct, frozen=True, kw_only=True):
+    """Which column is what; columns are positions in ``SourceSpec.header``.
+
+    ``fields``: customer field → column. ``phones`` and ``numbers``: columns in priority order; where
+    ``numbers`` has a column, ``phones`` is empty. ``attributes``: (column, attribute name) in file order.
+    ``headers``: position → header as written. ``notes``: sentences for a person about what was guessed.
+    """
+
+    headers: dict[int, str]
+    fields: dict[str, int]
+    numbers: tuple[int, ...]
+    phones: tuple[int, ...]
+    do_not_call: tuple[int, ...]
+    suppress_when: tuple[int, ...]
+    region: int | None
+    derive_from: tuple[int, ...]
+    attributes: tuple[tuple[int, str], ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def number_columns(self) -> tuple[int, ...]:
+        """The columns that numbers are read from."""
+        return self.numbers or self.phones
+
+
+def map_columns(columns: Sequence[tuple[int, str]], profile: Profile) -> Mapping:
+    """Map ``columns`` (position, header as written) by ``profile``.
+
+    Raises ProfileError for a named column that is not there or not unique, InputError where no column
+    holds phone numbers.
+    """
+    header = _Header(columns)
+    found = {name: _columns_of(name, named, header, profile) for name, named in names_of(profile.columns)}
+    numbers = found["numbers"]
+    region = header.at(profile.region_column, "region_column") if profile.region_column else None
+    derive_from = tuple(
+        header.at(name, "external_id.derive_from") for name in profile.external_id.derive_from
+    )
+    suppress_when = tuple(header.at(rule.column, "suppress_when") for rule in profile.suppress_when)
+    if not numbers and not found["phones"]:
+        raise InputError(
+            f"No column holds phone numbers: the header is {_listed(header.written)}; rename a column to "
+            "Phone1, or name it in a profile under [columns] phones."
+        )
+    taken = {at for columns_of_field in found.values() for at in columns_of_field}
+    attributes = _attributes(header, profile, taken)
+    return Mapping(
+        headers=dict(columns),
+        fields={name: found[name][0] for name in SCALARS if found[name]},
+        numbers=numbers,
+        phones=() if numbers else found["phones"],
+        do_not_call=found["do_not_call"],
+        suppress_when=suppress_when,
+        region=region,
+        derive_from=derive_from,
+        attributes=attributes,
+        notes=_notes(found, header, profile),
+    )
+
+
+class _Header:
+    """The header, looked up by normal name."""
+
+    def __init__(self, columns: Sequence[tuple[int, str]]) -> None:
+        self.columns = columns
+        self.written = [name for _, name in columns]
+        self.places: dict[str, list[int]] = {}
+        for at, name in columns:
+            self.places.setdefault(normal_header(name), []).append(at)
+
+    def find(self, name: str) -> list[int]:
+        return self.places.get(normal_header(name), [])
+
+    def at(self, name: str, key: str) -> int:
+        """The one column of this name that the profile's ``key`` means."""
+        found = self.find(name)
+        if not found:
+            raise ProfileError(
+                f"The profile names the column {name!r} ({key}), and the input has none{nearest(name, self.written)}"
+            )
+        if len(found) > 1:
+            raise ProfileError(
+                f"The profile names the column {name!r} ({key}), and the input has {len(found)} of that name; "
+                "rename them in the input so that it is clear which one is meant."
+            )
+        return found[0]
+
+
+def _columns_of(name: str, named: Sequence[str], header: _Header, profile: Profile) -> tuple[int, ...]:
+    if named:
+        return tuple(header.at(column, f"columns.{name}") for column in named)
+    known = OWN_NAMES[name] + (COMMON_NAMES.get(name, ()) if profile.guessing else ())
+    places = [header.find(candidate) for candidate in known]
+    if name in {"phones", "do_not_call"}:
+        return tuple(dict.fromkeys(at for found in places for at in found))
+    first = next((found for found in places if found), [])
+    if len(first) > 1:
+        raise ProfileError(
+            f"The input has {len(first)} columns that could be {name}; name one in a profile under [columns], "
+            "or rename the others."
+        )
+    return tuple(first)
+
+
+def _attributes(header: _Header, profile: Profile, taken: set[int]) -> tuple[tuple[int, str], ...]:
+    rules = profile.attributes
+    rename = {normal_header(old): new for old, new in rules.rename.items()}
+    for column in (*rules.rename, *rules.rules):
+        if not header.find(column):
+            raise ProfileError(
+                f"The profile names the column {column!r} (attributes), and the input has none"
+                f"{nearest(column, header.written)}"
+            )
+    chosen = []
+    for at, written in header.columns:
+        name = written.strip() or f"Column {at + 1}"
+        if at in taken or normal_header(name) in {"phone1", "phone2", "phone3"}:
+            continue
+        if _matches(name, rules.include) and not _matches(name, rules.exclude):
+            chosen.append((at, rename.get(normal_header(written), name)))
+    seen: Counter[str] = Counter()
+    unique = []
+    for at, name in chosen:
+        seen[name] += 1
+        unique.append((at, name if seen[name] == 1 else f"{name} ({seen[name]})"))
+    return tuple(unique)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    normal = normal_header(name)
+    return any(fnmatchcase(normal, normal_header(pattern)) for pattern in patterns)
+
+
+def _notes(found: dict[str, tuple[int, ...]], header: _Header, profile: Profile) -> tuple[str, ...]:
+    names = dict(header.columns)
+    notes = []
+    if found["numbers"] and found["phones"]:
+        notes.append(
+            f"{names[found['numbers'][0]].strip()} holds the numbers, so "
+            f"{_listed([names[at] for at in found['phones']])} {'is' if len(found['phones']) == 1 else 'are'} not read"
+        )
+    if not found["externalId"] and profile.external_id.when_missing == "derive":
+        notes.append("no column holds an externalId, so ids are derived from the first number of each row")
+    return tuple(notes)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [name.strip() or "(blank)" for name in names]
+    return ", ".join(shown[:12]) + (f" and {len(shown) - 12} more" if len(shown) > 12 else "")

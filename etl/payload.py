@@ -1,0 +1,59 @@
+"""How a customer looks on the wire, and whether what the server holds is that customer."""
+
+from __future__ import annotations
+
+import math
+
+from etl.obi.models import Attributes, DialingMode, NewCustomer, StoredCustomer, encode
+from etl.records import Customer, Item
+
+
+def item_of(customer: Customer, *, as_attributes: bool = False) -> Item:
+    """The customer with its body; numbers as attributes Phone1 to Phone3 where ``as_attributes``.
+
+    One form or the other, never both: the interface's document ignores the attributes beside ``numbers``.
+    """
+    pairs = customer.attributes
+    if as_attributes:
+        pairs += tuple((f"Phone{at}", number) for at, number in enumerate(customer.numbers, start=1))
+    return Item(
+        customer,
+        encode(
+            NewCustomer(
+                external_id=customer.external_id,
+                numbers="" if as_attributes else ";".join(customer.numbers),
+                date=customer.date,
+                agent_id=customer.agent_id,
+                dialing_mode=DialingMode(customer.dialing_mode) if customer.dialing_mode else None,
+                preview_time=customer.preview_time,
+                priority=customer.priority,
+                time_zone=customer.time_zone,
+                attributes=Attributes.of(pairs),
+            )
+        ),
+    )
+
+
+def differences(customer: Customer, stored: StoredCustomer) -> list[str]:
+    """What of ``customer`` the server holds otherwise: ``numbers``, or names of attributes.
+
+    Attributes are compared as a subset, since the server adds some of its own (Phone1 to Phone3).
+    """
+    held = {attribute.name: attribute.value for attribute in stored.attributes}
+    found = [] if stored.number_list == customer.numbers else ["numbers"]
+    return found + [name for name, value in customer.attributes if held.get(name) != value]
+
+
+def is_of_this_run(customer: Customer, stored: StoredCustomer, *, since: float | None) -> bool:
+    """Whether it is proved that an earlier sending of this run put ``stored`` there.
+
+    ``since`` is when the row was first sent, in POSIX seconds by the server's clock. Proof is the same
+    content, no call yet, and no change before that sending; a clock that is not known proves nothing.
+    """
+    modified = stored.modified_at
+    if since is None or modified is None or differences(customer, stored):
+        return False
+    if stored.call_count or stored.call_result or stored.result:
+        return False
+    # A server that writes whole seconds has cut off the fraction that would tell.
+    return modified.timestamp() >= (since if modified.microsecond else math.floor(since))

@@ -1,0 +1,364 @@
+"""Batches → outcomes: several in flight, answers paired with rows, and doubt settled by looking.
+
+The interface refuses an externalId that is there already, so a row that is sent twice is not created
+twice; and a customer can be looked up by its externalId. On these two stands the protocol: what certainly
+was not processed is sent again; what may have been is looked up first, and only what is missing is sent
+again. A row that can't be settled in a few rounds is ``unknown``, never guessed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from random import uniform
+from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from etl.errors import (
+    ApiError,
+    BadRequestError,
+    EtlError,
+    RefusedError,
+    TooLargeError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+from etl.obi.models import ItemResult, StoredCustomer
+from etl.pace import Pace
+from etl.payload import differences, is_of_this_run
+from etl.records import Batch, Item, RowOutcome, RowStatus
+
+Outcomes = list[RowOutcome]
+
+
+class PostRules(Struct, frozen=True, kw_only=True):
+    """What ``load``'s options say about sending; ``rounds`` bounds the sendings of a row in doubt.
+
+    ``backoff`` is the longest first pause in seconds before a look-up or a second round; it doubles.
+    """
+
+    existing: str = "skip"
+    on_unknown: str = "verify"
+    stop_if_invalid: bool = False
+    rounds: int = 4
+    backoff: float = 0.5
+    give_up_after: int = 3
+
+
+class Customers(Protocol):
+    """The part of the client that sends and looks up (``etl.obi``)."""
+
+    async def add_list(
+        self, campaign_id: str, bodies: Sequence[bytes], *, stop_if_invalid: bool = False
+    ) -> list[ItemResult]:
+        """Add customers; one result a body, in order."""
+
+    async def find(self, campaign_id: str, external_id: str) -> StoredCustomer | None:
+        """Give the customer of this externalId, None where there is none."""
+
+
+class Ledger(Protocol):
+    """Where each step is kept before it counts (``etl.journal``)."""
+
+    def sent(self, number: int, *, at: float | None) -> None:
+        """Keep that the batch is about to leave."""
+
+    def returned(self, number: int) -> None:
+        """Keep that it was certainly not processed."""
+
+    def split(self, number: int, parts: Sequence[Batch]) -> None:
+        """Put parts in the place of a batch."""
+
+    def settle(self, number: int, outcomes: Sequence[RowOutcome], *, done: bool) -> None:
+        """Keep outcomes of its rows; ``done`` when none is left in doubt."""
+
+
+class Poster:
+    """Sends the batches of one run.
+
+    ``numbers`` gives numbers to batches that a split makes. ``server_time`` gives the time by the server's
+    clock in POSIX seconds, None while it is not known. ``on_outcomes`` is told of rows as they are settled.
+    """
+
+    def __init__(
+        self,
+        *,
+        customers: Customers,
+        ledger: Ledger,
+        campaign_id: str,
+        rules: PostRules,
+        pace: Pace,
+        numbers: Iterator[int],
+        server_time: Callable[[], float | None],
+        on_outcomes: Callable[[Sequence[RowOutcome]], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._customers = customers
+        self._ledger = ledger
+        self._campaign_id = campaign_id
+        self._rules = rules
+        self._pace = pace
+        self._numbers = numbers
+        self._server_time = server_time
+        self._on_outcomes = on_outcomes
+        self._sleep = sleep
+        self._look_ups = asyncio.Semaphore(8)
+        self._most_items: int | None = None
+        self._given_up: list[Batch] = []
+        self._lost_in_a_row = 0
+        self._stopped_by: EtlError | None = None
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin no further batch; those in flight are finished."""
+        self._stopping.set()
+
+    async def run(self, batches: AsyncIterator[Batch]) -> None:
+        """Deliver every batch; returns when each of their rows is settled or given up as unknown.
+
+        Raises what stopped the run (ApiError, StateError, …) after the batches in flight are finished.
+        """
+        turn = asyncio.Lock()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._pace.most):
+                group.create_task(self._work(batches, turn))
+        if self._stopped_by is None and not self._stopping.is_set():
+            await self._guarded(self._look_once_more())
+        if self._stopped_by is not None:
+            raise self._stopped_by
+
+    async def _work(self, batches: AsyncIterator[Batch], turn: asyncio.Lock) -> None:
+        while not self._stopping.is_set():
+            async with self._pace:
+                async with turn:
+                    batch = None if self._stopping.is_set() else await anext(batches, None)
+                if batch is None:
+                    return
+                await self._guarded(self._deliver(batch))
+
+    async def _guarded(self, step: Awaitable[None]) -> None:
+        try:
+            await step
+        except EtlError as error:
+            self._stopped_by = self._stopped_by or error
+            self._stopping.set()
+
+    # --- one batch ----------------------------------------------------------------------------------
+
+    async def _deliver(self, batch: Batch) -> None:
+        if self._most_items and len(batch.items) > self._most_items:
+            await self._deliver_parts(batch, self._most_items)
+            return
+        rest = await self._settle_by_looking(batch) if batch.in_doubt else batch
+        sendings = 0
+        while rest is not None:
+            rest = await self._send(rest)
+            if rest is None:
+                break
+            sendings += 1
+            if self._rules.on_unknown == "verify":
+                await self._pause(sendings)
+                rest = await self._settle_by_looking(rest)
+            if rest is not None and (sendings >= self._rules.rounds or self._rules.on_unknown == "hold"):
+                self._give_up(rest)
+                return
+        self._lost_in_a_row = 0
+
+    async def _send(self, batch: Batch) -> Batch | None:
+        """Send once; gives the rows that are in doubt afterwards, None when all are settled."""
+        now = self._server_time()
+        self._ledger.sent(batch.number, at=now)
+        sent = replace(batch, attempts=batch.attempts + 1, sent_at=batch.sent_at if batch.in_doubt else now)
+        try:
+            results = await self._customers.add_list(
+                self._campaign_id,
+                [item.body for item in batch.items],
+                stop_if_invalid=self._rules.stop_if_invalid,
+            )
+        except UnknownOutcomeError:
+            self._pace.strained()
+            return replace(sent, in_doubt=True)
+        except (TooLargeError, BadRequestError) as refusal:
+            await self._take_apart(batch, refusal)
+            return None
+        except ApiError:
+            if not batch.in_doubt:
+                self._ledger.returned(batch.number)
+            raise
+        self._pace.well()
+        return await self._settle(sent, results)
+
+    async def _take_apart(self, batch: Batch, refusal: RefusedError) -> None:
+        """Find what a request was refused for as a whole: send it in halves, down to the guilty row."""
+        size = len(batch.items)
+        if size == 1:
+            status = refusal.status or 400
+            text = refusal.body if isinstance(refusal, BadRequestError) else str(refusal)
+            sent = replace(batch, attempts=batch.attempts + 1)
+            outcome = await self._explain(batch.items[0], ItemResult(status, None, text), sent)
+            self._keep(batch, [outcome], done=True)
+            return
+        half = (size + 1) // 2
+        if isinstance(refusal, TooLargeError):
+            self._most_items = min(half, self._most_items or half)
+        await self._deliver_parts(batch, half)
+
+    async def _deliver_parts(self, batch: Batch, size: int) -> None:
+        parts = [
+            replace(batch, number=next(self._numbers), items=batch.items[start : start + size])
+            for start in range(0, len(batch.items), size)
+        ]
+        self._ledger.split(batch.number, parts)
+        for part in parts:
+            await self._deliver(part)
+
+    # --- answers ------------------------------------------------------------------------------------
+
+    async def _settle(self, sent: Batch, results: Sequence[ItemResult]) -> Batch | None:
+        settled: Outcomes = []
+        refused: list[tuple[Item, ItemResult]] = []
+        doubtful: list[Item] = []
+        for item, result in zip(sent.items, results, strict=True):
+            if result.status_code == 201 and result.id:
+                settled.append(self._created(item, sent, stored_id=result.id))
+            elif result.status_code == 200 and self._rules.stop_if_invalid:
+                settled.append(self._held_back(item, sent))
+            elif result.status_code in {200, 429} or result.status_code >= 500:
+                doubtful.append(item)
+            else:
+                refused.append((item, result))
+        if settled:
+            self._keep(sent, settled, done=not refused and not doubtful)
+        if refused:
+            explained = await asyncio.gather(*(self._explain(item, result, sent) for item, result in refused))
+            self._keep(sent, explained, done=not doubtful)
+        return replace(sent, items=tuple(doubtful), in_doubt=True) if doubtful else None
+
+    async def _explain(self, item: Item, result: ItemResult, sent: Batch) -> RowOutcome:
+        """Say what a refusal means by looking: the text may be in any language, and the id may be taken."""
+        stored = await self._look_up(item)
+        for attempt in range(2) if sent.in_doubt and stored is None else ():
+            # What we sent before may have landed, and the server may not show it yet.
+            await self._pause(attempt + 1)
+            stored = stored or await self._look_up(item)
+        if result.status_code == 201:
+            return self._created(item, sent, stored_id=stored.id if stored else "")
+        if stored is not None:
+            return self._found(item, sent, stored, status_code=result.status_code)
+        return self._outcome(
+            item,
+            sent,
+            RowStatus.REJECTED,
+            status_code=result.status_code,
+            code=f"rejected.{result.status_code}",
+            error=result.error or f"the server refused the row with status {result.status_code}",
+        )
+
+    async def _settle_by_looking(self, batch: Batch) -> Batch | None:
+        """Settle what is in the campaign; gives what is missing, None where nothing is left to send."""
+        found = await asyncio.gather(*(self._look_up(item) for item in batch.items))
+        settled = [
+            self._found(item, batch, stored)
+            for item, stored in zip(batch.items, found, strict=True)
+            if stored is not None
+        ]
+        missing = tuple(item for item, stored in zip(batch.items, found, strict=True) if stored is None)
+        if settled:
+            self._keep(batch, settled, done=not missing)
+        return replace(batch, items=missing) if missing else None
+
+    def _give_up(self, batch: Batch) -> None:
+        self._given_up.append(batch)
+        self._keep(batch, [self._unknown(item, batch) for item in batch.items], done=False)
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row >= self._rules.give_up_after:
+            raise UnavailableError(
+                f"The server takes no customers: {self._lost_in_a_row} batches one after the other had no "
+                "readable answer; resume the run when it is well again.",
+                call="POST customers/list",
+            )
+
+    async def _look_once_more(self) -> None:
+        """A server may have committed late what was not there when we looked."""
+        for batch in self._given_up if self._rules.on_unknown == "verify" else ():
+            await self._settle_by_looking(batch)
+
+    async def _look_up(self, item: Item) -> StoredCustomer | None:
+        async with self._look_ups:
+            return await self._customers.find(self._campaign_id, item.customer.external_id)
+
+    async def _pause(self, attempt: int) -> None:
+        """Full jitter: the pauses of many workers must not fall together."""
+        await self._sleep(uniform(0, self._rules.backoff * 2 ** (attempt - 1)))  # noqa: S311  -- jitter, no secret
+
+    # --- outcomes -----------------------------------------------------------------------------------
+
+    def _keep(self, batch: Batch, outcomes: Sequence[RowOutcome], *, done: bool) -> None:
+        self._ledger.settle(batch.number, outcomes, done=done)
+        self._on_outcomes(outcomes)
+
+    def _created(self, item: Item, sent: Batch, *, stored_id: str) -> RowOutcome:
+        warning = "" if stored_id else "the server gave no id, and a look-up did not find the customer"
+        return self._outcome(item, sent, RowStatus.CREATED, status_code=201, id=stored_id, warning=warning)
+
+    def _held_back(self, item: Item, sent: Batch) -> RowOutcome:
+        error = "validated and not created, because another row of its batch was refused"
+        return self._outcome(
+            item, sent, RowStatus.UNSENT, status_code=200, code="unsent.batch_stopped", error=error
+        )
+
+    def _unknown(self, item: Item, batch: Batch) -> RowOutcome:
+        error = "the server did not say whether it took the row; `obi resume` looks again"
+        return self._outcome(item, batch, RowStatus.UNKNOWN, code="unknown.no_answer", error=error)
+
+    def _found(
+        self, item: Item, sent: Batch, stored: StoredCustomer, *, status_code: int | None = None
+    ) -> RowOutcome:
+        """``created`` where it is proved that we put it there, else ``exists``."""
+        customer = item.customer
+        if sent.in_doubt and is_of_this_run(customer, stored, since=sent.sent_at):
+            return self._outcome(item, sent, RowStatus.CREATED, status_code=201, id=stored.id)
+        status, code, error = RowStatus.EXISTS, "exists", ""
+        if self._rules.existing == "fail":
+            status, code = RowStatus.REJECTED, "rejected.exists"
+            error = "the externalId is in the campaign already"
+        return self._outcome(
+            item,
+            sent,
+            status,
+            status_code=status_code,
+            id=stored.id,
+            code=code,
+            error=error,
+            warning=_what_is_there(item, stored, in_doubt=sent.in_doubt),
+        )
+
+    def _outcome(self, item: Item, sent: Batch, status: RowStatus, **told: str | int | None) -> RowOutcome:
+        customer = item.customer
+        warnings = [customer.warning, str(told.pop("warning", ""))]
+        return RowOutcome(
+            row=customer.row,
+            status=status,
+            external_id=customer.external_id,
+            numbers=";".join(customer.numbers),
+            warning="; ".join(filter(None, warnings)),
+            attempts=sent.attempts,
+            batch=sent.number,
+            **told,  # type: ignore[arg-type]  # the fields of RowOutcome, by name
+        )
+
+
+def _what_is_there(item: Item, stored: StoredCustomer, *, in_doubt: bool) -> str:
+    told = ["cannot tell whether this run created it" if in_doubt else "it was in the campaign before"]
+    differ = differences(item.customer, stored)
+    if "numbers" in differ:
+        told.append(f"its numbers there are {';'.join(stored.number_list)}")
+    if others := [name for name in differ if name != "numbers"]:
+        told.append(f"other values there: {', '.join(others)}")
+    if stored.result:
+        told.append(f"last result {stored.result}")
+    if stored.modification_date:
+        told.append(f"changed last {stored.modification_date}")
+    return ", ".join(told)

@@ -1,0 +1,211 @@
+"""Settings of a load and of its connection, from one place: flag, environment, settings file, default.
+
+A flag beats the environment (``OBI_…``), that beats ``obi.toml`` in the current folder, that beats
+``obi.toml`` in the user's configuration folder, that beats the default. Credentials never come from the
+command line. A secret may also come from the file that ``OBI_PASSWORD_FILE`` or the like names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from etl.errors import ConfigError
+
+APP = "obi-import"
+SECRETS = ("username", "password", "token")
+_CREDENTIALS = (*SECRETS, "headers", *(f"{name}_file" for name in SECRETS))
+
+
+def default_state_dir() -> Path:
+    """Where journals, spooled inputs and simulator data are kept on this platform."""
+    return Path(platformdirs.user_state_dir(APP, appauthor=False))
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, checked and frozen.
+
+    Times are in seconds, sizes in bytes. ``concurrency`` is a number of requests in flight or ``auto``.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="OBI_", frozen=True, extra="forbid", validate_default=True)
+
+    base_url: str = ""
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    token: SecretStr = SecretStr("")
+    username_file: Path | None = None
+    password_file: Path | None = None
+    token_file: Path | None = None
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    ca_bundle: str = ""
+    connect_timeout: float = Field(10, gt=0)
+    read_timeout: float = Field(60, gt=0)
+    total_timeout: float = Field(120, gt=0)
+    attempts: int = Field(5, ge=1)
+    retry_seconds: float = Field(120, gt=0)
+    backoff: float = Field(0.5, gt=0)
+    backoff_max: float = Field(30, gt=0)
+
+    state_dir: Path = Field(default_factory=default_state_dir)
+    batch_size: int = Field(100, ge=1, le=10_000)
+    batch_bytes: int = Field(1_000_000, ge=1_000)
+    concurrency: int | Literal["auto"] = "auto"
+    max_concurrency: int = Field(16, ge=1, le=256)
+    rate: float | None = Field(None, gt=0)
+    existing: Literal["skip", "fail"] = "skip"
+    duplicates_by: Literal["externalId", "number", "both", "none"] = "externalId"
+    on_unknown: Literal["verify", "hold"] = "verify"
+    stop_batch_if_invalid: bool = False
+    strict: bool = False
+    plain: bool = False
+    spool: Literal["auto", "never"] = "auto"
+    wait_lock: float = Field(0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_from_files(cls, data: Any) -> Any:
+        for name in SECRETS:
+            path = data.get(f"{name}_file") if isinstance(data, dict) else None
+            if path and not data.get(name):
+                data[name] = _read_secret(name, Path(path))
+        return data
+
+    @field_validator("concurrency", mode="before")
+    @classmethod
+    def _number_or_auto(cls, value: Any) -> Any:
+        if value == "auto":
+            return value
+        if not str(value).isdecimal() or not 1 <= int(value) <= 256:
+            raise ValueError("must be auto, or a number from 1 to 256")
+        return int(value)
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_root(cls, value: str) -> str:
+        value = value.strip().rstrip("/")
+        if value and not value.lower().startswith(("http://", "https://")):
+            raise ValueError("must begin with https:// or http://, as in https://HOST/RI/obi")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Give the sources in their order of precedence."""
+        del dotenv_settings, file_secret_settings
+        return (init_settings, env_settings, *(_TomlSource(settings_cls, path) for path in settings_files()))
+
+    def frozen(self) -> dict[str, Any]:
+        """Plain data for a run's manifest, without credentials."""
+        return self.model_dump(mode="json", exclude={*_CREDENTIALS, "state_dir"})
+
+
+class _TomlSource(PydanticBaseSettingsSource):
+    """One settings file; what is wrong in it is reported with its path and key."""
+
+    def __init__(self, settings_cls: type[BaseSettings], path: Path) -> None:
+        super().__init__(settings_cls)
+        self.path = path
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        if not self.path.is_file():
+            return {}
+        data = read_toml(self.path, what="settings file")
+        for key in data:
+            if key not in Settings.model_fields:
+                raise ConfigError(f"{self.path}: {key} is not a setting{nearest(key, Settings.model_fields)}")
+        return data
+
+
+def settings_files() -> tuple[Path, ...]:
+    """The settings files that are looked for, the stronger first."""
+    return (
+        Path("obi.toml"),
+        Path(platformdirs.user_config_dir(APP, appauthor=False)) / "obi.toml",
+    )
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Give the settings in force; a flag that is None was not given.
+
+    Raises ConfigError that names the setting, where it stands, and what would be right.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise ConfigError(explain(error, where="settings", model=Settings)) from None
+    except SettingsError as error:
+        raise ConfigError(f"A setting in the environment can't be read: {error}.") from None
+
+
+def read_toml(path: Path, *, what: str) -> dict[str, Any]:
+    """Parsed TOML; raises ConfigError that says on which line it breaks."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"The {what} {path} can't be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"The {what} {path} is not UTF-8 text; save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"The {what} {path} is not valid TOML: {error}.") from None
+
+
+def explain(error: ValidationError, *, where: str, model: type[BaseModel]) -> str:
+    """One sentence for the first thing wrong: key, value, and what would be right; secrets are left out."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"] if not str(part).startswith(("function-", "constrained-"))]
+    key = ".".join(path) or "value"
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"{where}: {key} is not a key{nearest(path[-1], _keys_beside(model, path))}{more}"
+    value = first.get("input")
+    shown = "" if any(name in key.lower() for name in _CREDENTIALS) else f" = {value!r}"
+    message = str(first["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return f"{where}: {key}{shown}: {message[:1].lower()}{message[1:]}.{more}"
+
+
+def nearest(word: str, known: Any) -> str:
+    """``. Did you mean X?``, or the list of what is known where nothing is near."""
+    names = sorted(map(str, known))
+    match = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    return f". Did you mean {match[0]}?" if match else f". Known are {', '.join(names)}."
+
+
+def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
+    current: type[BaseModel] = model
+    for part in path[:-1]:
+        field = next((f for n, f in current.model_fields.items() if part in (n, f.alias)), None)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        current = inner
+    return [field.alias or name for name, field in current.model_fields.items()]
+
+
+def _read_secret(name: str, path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"The file {path} that OBI_{name.upper()}_FILE names can't be read.") from None
+    if os.name == "posix" and mode & 0o007:
+        raise ConfigError(f"The secret file {path} is open to everyone; run: chmod o-rwx {path}")
+    return text

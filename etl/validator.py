@@ -1,0 +1,388 @@
+"""Frames of raw text → one answer a row: a customer ready to be sent, or why it is not.
+
+Each field is brought to its normal form first; pandera then judges the normal forms. A value that has no
+normal form stands in its column as ``!code``, which no normal form matches, so the schema is the one
+gate that a row passes: what is not in the form that the interface takes can't get through it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
+
+import pandas as pd
+import pandera.pandas as pa
+from msgspec.structs import replace
+from pandera.errors import SchemaErrors
+
+from etl import fields, phone
+from etl.chunk import Chunk
+from etl.columns import Mapping
+from etl.duplicates import Claim, Duplicates, Repeat
+from etl.profile import AttributeRule, Profile, SuppressWhen, normal_header
+from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus
+
+Decided = Customer | RowOutcome
+
+_FORMS = {
+    "externalId": r"[^\x00-\x1f\x7f*?!][^\x00-\x1f\x7f*?]*",
+    "numbers": r"\+?[0-9]{3,20}(;\+?[0-9]{3,20}){0,2}",
+    "date": r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z)?",
+    "agentId": r"([0-9A-F]{32})?",
+    "dialingMode": r"(PREVIEW|PREDICTIVE)?",
+    "previewTime": r"[0-9]*",
+    "priority": r"[0-9]*",
+    "timeZone": r"([A-Za-z0-9_+\-]+(/[A-Za-z0-9_+\-]+)*)?",
+}
+"""Field → the normal forms that may be sent (the interface's document; our E.164, UTC and id32 forms)."""
+
+_RAGGED = Fault(
+    "row.ragged", "the row has not as many fields as the header, so a value may stand in a wrong column"
+)
+_CONTROL = r"[\x00-\x1f\x7f-\x9f]"
+_ATTRIBUTE = "attribute:"
+
+
+class Validator:
+    """Decides the rows of one run, chunk after chunk, in order.
+
+    ``campaign_end`` is aware; a date after it is invalid. ``now`` is what ``older_than`` rules count from.
+    """
+
+    def __init__(
+        self,
+        *,
+        profile: Profile,
+        mapping: Mapping,
+        duplicates: Duplicates,
+        campaign_end: datetime | None = None,
+        now: datetime | None = None,
+    ) -> None:
+        self.profile = profile
+        self.mapping = mapping
+        self.schema = build_schema(profile, mapping)
+        self._duplicates = duplicates
+        self._now = now or datetime.now(UTC)
+        policy = profile.phones
+        self._phone_rules = phone.PhoneRules(
+            region=profile.region,
+            accept=policy.accept,
+            format=policy.format,
+            premium=policy.premium,
+            bad_beside_good=policy.bad_beside_good,
+        )
+        self._region_of = lru_cache(maxsize=4096)(phone.region_of)
+        self._date = lru_cache(maxsize=4096)(
+            partial(
+                _read_date,
+                formats=profile.source.date_formats,
+                order=profile.source.date_order,
+                end=campaign_end,
+            )
+        )
+
+    def decide(self, frame: pd.DataFrame) -> Iterator[Decided]:
+        """The answer for each row of a reader's frame, in its order."""
+        chunk = Chunk(frame, self.mapping)
+        self._normalise(chunk)
+        self._judge(chunk)
+        self._suppress(chunk)
+        self._find_duplicates(chunk)
+        attributes = self._attributes(chunk)
+        for at in range(len(chunk.rows)):
+            yield chunk.outcomes.get(at) or self._customer(chunk, at, attributes=attributes[at])
+
+    # --- normal forms -------------------------------------------------------------------------------
+
+    def _normalise(self, chunk: Chunk) -> None:
+        defaults = self.profile.defaults
+        self._phones(chunk)
+        self._external_ids(chunk)
+        chunk.put_scalar("dialingMode", fields.dialing_mode, default=defaults.dialing_mode)
+        chunk.put_scalar("agentId", fields.guid)
+        for name, value in (("priority", defaults.priority), ("previewTime", defaults.preview_time)):
+            rule = partial(fields.whole_number, field=name)
+            chunk.put_scalar(name, rule, default="" if value is None else str(value))
+        self._time_zones(chunk)
+        zones = [
+            chunk.accepted(at, "timeZone") or self.profile.source.timezone for at in range(len(chunk.rows))
+        ]
+        dates = zip(chunk.scalar("date"), zones, strict=True)
+        chunk.put("date", (self._date(text, zone) if text.strip() else None for text, zone in dates))
+        for column, name, _ in _rules(self.profile, self.mapping):
+            chunk.normal[name] = [text.strip() for text in chunk.raw(column)]
+
+    def _phones(self, chunk: Chunk) -> None:
+        columns = self.mapping.number_columns
+        strict = bool(self.mapping.numbers)
+        regions = self._regions(chunk)
+        cells = zip(*(chunk.raw(column) for column in columns), strict=True)
+        sent: list[str] = []
+        for at, (row, region) in enumerate(zip(cells, regions, strict=True)):
+            found = phone.read_row(row, self._phone_rules, region=region, strict=strict)
+            chunk.e164.append(tuple(number.e164 or number.sent for number in found.numbers))
+            for warning in found.warnings:
+                chunk.warn(at, warning)
+            if found.fault:
+                sent.append(chunk.refuse(at, "numbers", found.fault, column=columns[found.at]))
+            else:
+                sent.append(";".join(number.sent for number in found.numbers))
+        chunk.normal["numbers"] = sent
+
+    def _regions(self, chunk: Chunk) -> Sequence[str | None]:
+        """Each row's own region; None means the profile's, ``""`` a name that is not understood."""
+        if self.mapping.region is None:
+            return [None] * len(chunk.rows)
+        return [
+            (self._region_of(text) or "") if text.strip() else None for text in chunk.raw(self.mapping.region)
+        ]
+
+    def _external_ids(self, chunk: Chunk) -> None:
+        policy = self.profile.external_id
+        chunk.put(
+            "externalId",
+            (
+                fields.external_id(text, prefix=policy.prefix, salesforce18=policy.salesforce18)
+                if text.strip()
+                else self._derived_id(chunk, at)
+                for at, text in enumerate(chunk.scalar("externalId"))
+            ),
+        )
+
+    def _derived_id(self, chunk: Chunk, at: int) -> Normal | Fault:
+        """From the first good number, before suppression; a row without one falls for that reason alone."""
+        if self.profile.external_id.when_missing == "reject":
+            return Fault("externalId.missing", "there is no externalId, and the profile asks for one")
+        if not chunk.e164[at]:
+            return Normal("-")
+        chunk.derived.add(at)
+        parts = [chunk.raw(column)[at].strip() for column in self.mapping.derive_from]
+        derived = fields.derived_external_id(chunk.e164[at][0], parts)
+        return Normal(self.profile.external_id.prefix + derived, "the externalId is derived from the number")
+
+    def _time_zones(self, chunk: Chunk) -> None:
+        default = self.profile.defaults.time_zone
+        chunk.put_scalar("timeZone", fields.time_zone, default="" if default == "infer" else default)
+        if default == "infer":
+            zones = chunk.normal["timeZone"]
+            for at, numbers in enumerate(chunk.e164):
+                if not zones[at] and numbers:
+                    zones[at] = phone.time_zone_of(numbers[0]) or ""
+
+    # --- judgement ----------------------------------------------------------------------------------
+
+    def _judge(self, chunk: Chunk) -> None:
+        forms = {name: chunk.normal[name] for name in self.schema.columns}
+        try:
+            self.schema.validate(pd.DataFrame(forms, index=chunk.index, dtype="str"), lazy=True)
+        except SchemaErrors as errors:
+            cases = errors.failure_cases
+            failures: dict[int, list[tuple[str, str]]] = {}
+            for row, column, check in zip(cases["index"], cases["column"], cases["check"], strict=True):
+                failures.setdefault(int(row) - chunk.rows[0], []).append((str(column), str(check)))
+            for at, failed in failures.items():
+                chunk.outcomes[at] = self._invalid(chunk, at, failed)
+
+    def _invalid(self, chunk: Chunk, at: int, failed: list[tuple[str, str]]) -> RowOutcome:
+        order = list(self.schema.columns)
+        failed.sort(key=lambda failure: order.index(failure[0]))
+        faults = [chunk.fault_of(at, column) or self._fault(column, check) for column, check in failed]
+        external_id = chunk.accepted(at, "externalId")
+        return RowOutcome(
+            row=chunk.rows[at],
+            status=RowStatus.INVALID,
+            external_id="" if external_id == "-" else external_id,
+            numbers=chunk.accepted(at, "numbers"),
+            field=faults[0][0],
+            code=faults[0][1].code,
+            error="; ".join(
+                f"{where.strip()}: {fault.reason}" if len(faults) > 1 else fault.reason
+                for where, fault in faults
+            ),
+            warning=chunk.warning(at),
+        )
+
+    def _fault(self, column: str, check: str) -> tuple[str, Fault]:
+        """What the schema alone refused: a ragged row, or an attribute by a rule of the profile."""
+        if column == "extra":
+            return "", _RAGGED
+        for position, name, rule in _rules(self.profile, self.mapping):
+            if name == column:
+                return self.mapping.headers[position], Fault(check, _broken(rule, check))
+        return column, Fault(check, f"the {column} is not in a form that can be sent")
+
+    # --- suppression and duplicates -----------------------------------------------------------------
+
+    def _suppress(self, chunk: Chunk) -> None:
+        for column in self.mapping.do_not_call:
+            for at, text in enumerate(chunk.raw(column)):
+                said = fields.yes_no(text)
+                if said is None:
+                    why = "holds a value that is neither yes nor no, so nobody is called"
+                    self._suppressed(chunk, at, column=column, code="suppressed.unreadable", why=why)
+                elif said:
+                    self._suppressed(
+                        chunk, at, column=column, code="suppressed.do_not_call", why="says not to call"
+                    )
+        for rule, column in zip(self.profile.suppress_when, self.mapping.suppress_when, strict=True):
+            why = "has a value that the profile suppresses"
+            for at, text in enumerate(chunk.raw(column)):
+                if self._says_so(rule, text):
+                    self._suppressed(chunk, at, column=column, code="suppressed.rule", why=why)
+
+    def _says_so(self, rule: SuppressWhen, text: str) -> bool:
+        if rule.says_so(text):
+            return True
+        if not rule.max_days or not text.strip():
+            return False
+        read = self._date(text, self.profile.source.timezone or "UTC")
+        if isinstance(read, Fault):
+            return True
+        return datetime.fromisoformat(read.value) < self._now - timedelta(days=rule.max_days)
+
+    def _suppressed(self, chunk: Chunk, at: int, *, column: int, code: str, why: str) -> None:
+        if at not in chunk.outcomes:
+            header = self.mapping.headers[column]
+            error = f"{header.strip()} {why}"
+            chunk.outcomes[at] = self._not_sent(
+                chunk, at, RowStatus.SUPPRESSED, field=header, code=code, error=error
+            )
+
+    def _find_duplicates(self, chunk: Chunk) -> None:
+        """Only rows that passed the checks claim their id; a suppressed one does, so that nobody slips by it."""
+        good = [
+            at
+            for at in range(len(chunk.rows))
+            if at not in chunk.outcomes or chunk.outcomes[at].status is not RowStatus.INVALID
+        ]
+        ids = chunk.normal["externalId"]
+        claims = [Claim(chunk.rows[at], ids[at], at in chunk.derived, chunk.e164[at]) for at in good]
+        for at, verdict in zip(good, self._duplicates.judge(claims), strict=True):
+            ids[at] = verdict.external_id
+            chunk.warn(at, verdict.warning)
+            if verdict.repeat and at not in chunk.outcomes:
+                chunk.outcomes[at] = self._duplicate(chunk, at, verdict.repeat)
+
+    def _duplicate(self, chunk: Chunk, at: int, repeat: Repeat) -> RowOutcome:
+        column = self.mapping.fields.get("externalId")
+        if repeat.by == "number" or column is None or at in chunk.derived:
+            column = self.mapping.number_columns[0]
+        word = "externalId" if repeat.by == "externalId" and at not in chunk.derived else "number"
+        outcome = self._not_sent(
+            chunk,
+            at,
+            RowStatus.DUPLICATE,
+            field=self.mapping.headers[column],
+            code=f"duplicate.{word}",
+            error=f"has the {word} of row {repeat.first}",
+        )
+        return replace(outcome, first_row=repeat.first)
+
+    def _not_sent(self, chunk: Chunk, at: int, status: RowStatus, **why: str) -> RowOutcome:
+        """The outcome of a sound row that stays here; ``why`` is its field, code and error."""
+        return RowOutcome(
+            row=chunk.rows[at],
+            status=status,
+            external_id=chunk.normal["externalId"][at],
+            numbers=chunk.normal["numbers"][at],
+            warning=chunk.warning(at),
+            **why,
+        )
+
+    # --- customers ----------------------------------------------------------------------------------
+
+    def _attributes(self, chunk: Chunk) -> list[tuple[tuple[str, str], ...]]:
+        names = [name for _, name in self.mapping.attributes]
+        columns = [self._values(chunk, column) for column, _ in self.mapping.attributes]
+        if not columns:
+            return [()] * len(chunk.rows)
+        return [
+            tuple((name, value) for name, value in zip(names, values, strict=True) if value)
+            for values in zip(*columns, strict=True)
+        ]
+
+    def _values(self, chunk: Chunk, column: int) -> list[str]:
+        values = [text.strip() for text in chunk.raw(column)]
+        if chunk.has(column, _CONTROL):
+            for at, value in enumerate(values):
+                normal = fields.attribute_value(value)
+                values[at] = normal.value
+                if normal.warning:
+                    chunk.warn(at, f"{self.mapping.headers[column].strip()}: {normal.warning}")
+        return values
+
+    def _customer(self, chunk: Chunk, at: int, *, attributes: tuple[tuple[str, str], ...]) -> Customer:
+        normal = chunk.normal
+        priority, preview_time = normal["priority"][at], normal["previewTime"][at]
+        return Customer(
+            row=chunk.rows[at],
+            external_id=normal["externalId"][at],
+            numbers=tuple(normal["numbers"][at].split(";")),
+            date=normal["date"][at] or None,
+            agent_id=normal["agentId"][at] or None,
+            dialing_mode=normal["dialingMode"][at] or None,
+            preview_time=int(preview_time) if preview_time else None,
+            priority=int(priority) if priority else None,
+            time_zone=normal["timeZone"][at] or None,
+            attributes=attributes,
+            warning=chunk.warning(at),
+        )
+
+
+def build_schema(profile: Profile, mapping: Mapping) -> pa.DataFrameSchema:
+    """The schema of normal forms, from the profile: one column a field, then one a ruled attribute."""
+    columns = {"extra": pa.Column("str", pa.Check(lambda forms: forms == "", error="row.ragged"))}
+    for name, form in _FORMS.items():
+        columns[name] = pa.Column("str", _matches(form, error=f"{name}.form"))
+    for _, name, rule in _rules(profile, mapping):
+        columns[name] = pa.Column("str", _attribute_checks(rule))
+    return pa.DataFrameSchema(columns, strict=True, coerce=False)
+
+
+def _matches(pattern: str, *, error: str) -> pa.Check:
+    compiled = re.compile(pattern)
+    return pa.Check(lambda forms: forms.str.fullmatch(compiled), error=error)
+
+
+def _attribute_checks(rule: AttributeRule) -> list[pa.Check]:
+    checks = []
+    if rule.required:
+        checks.append(pa.Check(lambda values: values != "", error="attribute.required"))
+    if rule.pattern:
+        checks.append(_optional(lambda values: values.str.contains(rule.pattern), error="attribute.pattern"))
+    if rule.max_length is not None:
+        checks.append(
+            _optional(lambda values: values.str.len() <= rule.max_length, error="attribute.max_length")
+        )
+    if rule.allowed:
+        checks.append(_optional(lambda values: values.isin(rule.allowed), error="attribute.allowed"))
+    return checks
+
+
+def _optional(test: Callable[[pd.Series[str]], pd.Series[bool]], *, error: str) -> pa.Check:
+    """A check that an empty value passes: ``required`` is a rule of its own."""
+    return pa.Check(lambda values: (values == "") | test(values), error=error)
+
+
+def _broken(rule: AttributeRule, check: str) -> str:
+    return {
+        "attribute.required": "there is no value, and the profile requires one",
+        "attribute.pattern": f"the value does not match the profile's pattern {rule.pattern}",
+        "attribute.max_length": f"the value is longer than {rule.max_length} characters",
+        "attribute.allowed": f"the value is none of {', '.join(rule.allowed)}",
+    }[check]
+
+
+def _rules(profile: Profile, mapping: Mapping) -> Iterator[tuple[int, str, AttributeRule]]:
+    """The attribute rules as (column, name in the schema, rule)."""
+    places = {normal_header(header): column for column, header in mapping.headers.items()}
+    for header, rule in profile.attributes.rules.items():
+        yield places[normal_header(header)], f"{_ATTRIBUTE}{header}", rule
+
+
+def _read_date(
+    text: str, zone: str, *, formats: tuple[str, ...], order: str, end: datetime | None
+) -> Normal | Fault:
+    return fields.date(text, formats=formats, order=order, zone=zone, campaign_end=end)
