@@ -79,7 +79,7 @@ class Chunk:
         self.put(field, verdicts, default=default)
 
     def refuse(self, at: int, field: str, fault: Fault, *, column: int) -> str:
-        """Keep why the value of ``field`` can't be used; gives what stands in the place of its normal form."""
+        """Keep why the value of ``field`` can't be used; gives what stands in place of a normal form."""
         self._faults[at, field] = (column, fault)
         return f"{REFUSED}{fault.code}"
 

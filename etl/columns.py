@@ -74,7 +74,10 @@ def map_columns(columns: Sequence[tuple[int, str]], profile: Profile) -> Mapping
     holds phone numbers.
     """
     header = _Header(columns)
-    found = {name: _columns_of(name, named, header, profile) for name, named in names_of(profile.columns)}
+    found = {
+        name: _columns_of(name, named, header, guessing=profile.guessing)
+        for name, named in names_of(profile.columns)
+    }
     numbers = found["numbers"]
     region = header.at(profile.region_column, "region_column") if profile.region_column else None
     derive_from = tuple(
@@ -120,28 +123,29 @@ class _Header:
         found = self.find(name)
         if not found:
             raise ProfileError(
-                f"The profile names the column {name!r} ({key}), and the input has none{nearest(name, self.written)}"
+                f"The profile names the column {name!r} ({key}), and the input has none"
+                f"{nearest(name, self.written)}"
             )
         if len(found) > 1:
             raise ProfileError(
-                f"The profile names the column {name!r} ({key}), and the input has {len(found)} of that name; "
-                "rename them in the input so that it is clear which one is meant."
+                f"The profile names the column {name!r} ({key}), and the input has {len(found)} of that "
+                "name; rename them in the input so that it is clear which one is meant."
             )
         return found[0]
 
 
-def _columns_of(name: str, named: Sequence[str], header: _Header, profile: Profile) -> tuple[int, ...]:
+def _columns_of(name: str, named: Sequence[str], header: _Header, *, guessing: bool) -> tuple[int, ...]:
     if named:
         return tuple(header.at(column, f"columns.{name}") for column in named)
-    known = OWN_NAMES[name] + (COMMON_NAMES.get(name, ()) if profile.guessing else ())
+    known = OWN_NAMES[name] + (COMMON_NAMES.get(name, ()) if guessing else ())
     places = [header.find(candidate) for candidate in known]
     if name in {"phones", "do_not_call"}:
         return tuple(dict.fromkeys(at for found in places for at in found))
     first = next((found for found in places if found), [])
     if len(first) > 1:
         raise ProfileError(
-            f"The input has {len(first)} columns that could be {name}; name one in a profile under [columns], "
-            "or rename the others."
+            f"The input has {len(first)} columns that could be {name}; name one in a profile under "
+            "[columns], or rename the others."
         )
     return tuple(first)
 
@@ -179,9 +183,9 @@ def _notes(found: dict[str, tuple[int, ...]], header: _Header, profile: Profile)
     names = dict(header.columns)
     notes = []
     if found["numbers"] and found["phones"]:
+        unread = _listed([names[at] for at in found["phones"]])
         notes.append(
-            f"{names[found['numbers'][0]].strip()} holds the numbers, so "
-            f"{_listed([names[at] for at in found['phones']])} {'is' if len(found['phones']) == 1 else 'are'} not read"
+            f"{names[found['numbers'][0]].strip()} holds the numbers, so these are not read: {unread}"
         )
     if not found["externalId"] and profile.external_id.when_missing == "derive":
         notes.append("no column holds an externalId, so ids are derived from the first number of each row")

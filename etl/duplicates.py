@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from msgspec import Struct
 
@@ -29,10 +30,11 @@ class Seen:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384;"
-            "CREATE TABLE seen (fold TEXT, exact TEXT, line INTEGER, PRIMARY KEY (fold, exact)) WITHOUT ROWID;"
+            "CREATE TABLE seen (fold TEXT, exact TEXT, line INTEGER, PRIMARY KEY (fold, exact))"
+            "WITHOUT ROWID;"
         )
 
-    def __enter__(self) -> Seen:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -48,13 +50,15 @@ class Seen:
         for start in range(0, len(wanted), _AT_ONCE):
             part = wanted[start : start + _AT_ONCE]
             marks = ",".join("?" * len(part))
-            rows = self._db.execute(f"SELECT fold, exact, line FROM seen WHERE fold IN ({marks})", part)  # noqa: S608  -- only question marks are put in
+            # Only question marks are put in.
+            query = f"SELECT fold, exact, line FROM seen WHERE fold IN ({marks})"  # noqa: S608
+            rows = self._db.execute(query, part)
             for fold, exact, row in rows:
                 found.setdefault(fold, {})[exact] = row
         return found
 
     def claim(self, keys: Iterable[tuple[str, str, int]]) -> None:
-        """Keep (folded form, exact text, row) for each key; a key that is there already stays with its row."""
+        """Keep (folded form, exact text, row) for each key; a key that is there stays with its row."""
         self._db.execute("BEGIN")
         self._db.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", sorted(keys))
         self._db.execute("COMMIT")

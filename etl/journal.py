@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from msgspec import Struct
@@ -31,7 +31,8 @@ _PAGE = 5_000
 _SCHEMA = """
 CREATE TABLE facts (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE batches (
-    number INTEGER PRIMARY KEY, state TEXT NOT NULL, attempts INTEGER NOT NULL, sent_at REAL, rows BLOB NOT NULL
+    number INTEGER PRIMARY KEY, state TEXT NOT NULL, attempts INTEGER NOT NULL, sent_at REAL,
+    rows BLOB NOT NULL
 );
 CREATE TABLE outcomes (
     row INTEGER PRIMARY KEY, status TEXT NOT NULL, status_code INTEGER, id TEXT NOT NULL,
@@ -40,9 +41,9 @@ CREATE TABLE outcomes (
 );
 """
 _COLUMNS = RowOutcome.__struct_fields__
-_PUT_OUTCOME = (
-    f"INSERT OR REPLACE INTO outcomes ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-)
+_NAMES = ", ".join(_COLUMNS)
+_MARKS = ", ".join("?" * len(_COLUMNS))
+_PUT_OUTCOME = f"INSERT OR REPLACE INTO outcomes ({_NAMES}) VALUES ({_MARKS})"  # noqa: S608  -- our own words
 _IN_DOUBT = "SELECT number, attempts, sent_at, rows FROM batches WHERE state = 'sent' ORDER BY number"
 
 
@@ -111,7 +112,7 @@ class Journal:
         """Close the file; what was written stays."""
         self._db.close()
 
-    def __enter__(self) -> Journal:  # noqa: PYI034  -- not meant to be subclassed
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -190,7 +191,7 @@ class Journal:
 
     def outcomes(self) -> Iterator[RowOutcome]:
         """Every outcome in the order of rows, streamed; ``unknown`` ones too."""
-        for values in self._pages(", ".join(_COLUMNS), "1"):
+        for values in self._pages(_NAMES, "1"):
             yield _outcome(values)
 
     def settled_rows(self) -> Iterator[int]:
@@ -235,7 +236,8 @@ class Journal:
 
     def _pages(self, columns: str, where: str) -> Iterator[Any]:
         """Rows of ``outcomes`` page by page: no cursor stays open over a yield, so writing may go on."""
-        query = f"SELECT {columns} FROM outcomes WHERE row > ? AND {where} ORDER BY row LIMIT {_PAGE}"  # noqa: S608  -- our own words
+        # Only our own words are put in.
+        query = f"SELECT {columns} FROM outcomes WHERE row > ? AND {where} ORDER BY row LIMIT {_PAGE}"  # noqa: S608
         last = 0
         while True:
             with _told(self.path):

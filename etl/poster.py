@@ -132,18 +132,26 @@ class Poster:
     async def _work(self, batches: AsyncIterator[Batch], turn: asyncio.Lock) -> None:
         while not self._stopping.is_set():
             async with self._pace:
-                async with turn:
-                    batch = None if self._stopping.is_set() else await anext(batches, None)
-                if batch is None:
+                if not await self._guarded(self._next(batches, turn)):
                     return
-                await self._guarded(self._deliver(batch))
 
-    async def _guarded(self, step: Awaitable[None]) -> None:
+    async def _next(self, batches: AsyncIterator[Batch], turn: asyncio.Lock) -> bool:
+        """Deliver one batch; False where there is none left."""
+        async with turn:
+            batch = None if self._stopping.is_set() else await anext(batches, None)
+        if batch is None:
+            return False
+        await self._deliver(batch)
+        return True
+
+    async def _guarded(self, step: Awaitable[bool | None]) -> bool | None:
+        """Do a step; the first error that stops the run is kept until what is in flight is finished."""
         try:
-            await step
+            return await step
         except EtlError as error:
             self._stopped_by = self._stopped_by or error
             self._stopping.set()
+            return False
 
     # --- one batch ----------------------------------------------------------------------------------
 

@@ -7,9 +7,9 @@ frames of the reader. ``row`` is always the number of a data row, from 1, as a p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 
@@ -82,6 +82,19 @@ class SourceSpec(Struct, frozen=True, kw_only=True):
             for at, name in enumerate(self.header)
             if not name.strip().lower().startswith("obi_") and at not in self.hidden_columns
         )
+
+
+class SourceRow(NamedTuple):
+    """One row as it stands in the source: its own cells (``SourceSpec.columns``), and what makes it ragged.
+
+    ``extra`` is empty for a sound row; else the fields beyond the header's joined with `` | ``, or a word
+    about fields that are missing.
+    """
+
+    row: int
+    line: int
+    cells: Sequence[str]
+    extra: str = ""
 
 
 class Fault(Struct, frozen=True):
@@ -168,11 +181,12 @@ class RowOutcome(Struct, frozen=True, kw_only=True):
 
 
 class CampaignRef(Struct, frozen=True):
-    """The campaign of a run, as it was when the run began."""
+    """The campaign of a run, as it was when the run began; ``end_date`` as the server wrote it."""
 
     id: str
     name: str
     status: str = ""
+    end_date: str = ""
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -180,7 +194,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
     ``started`` is ISO 8601 in UTC. ``input`` is the path or URL as given, ``source`` the file that the
     reader reads (our spooled copy, or the input itself). ``profile`` and ``settings`` are plain data,
-    without credentials.
+    without credentials. ``results`` and ``rejects`` are the paths that the run writes.
     """
 
     run: str
@@ -193,6 +207,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     profile: dict[str, Any]
     settings: dict[str, Any]
     versions: dict[str, str]
+    results: str
+    rejects: str
     simulated: bool = False
 
 

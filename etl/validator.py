@@ -223,9 +223,7 @@ class Validator:
                     why = "holds a value that is neither yes nor no, so nobody is called"
                     self._suppressed(chunk, at, column=column, code="suppressed.unreadable", why=why)
                 elif said:
-                    self._suppressed(
-                        chunk, at, column=column, code="suppressed.do_not_call", why="says not to call"
-                    )
+                    self._suppressed(chunk, at, column=column, code="suppressed.flag", why="says not to call")
         for rule, column in zip(self.profile.suppress_when, self.mapping.suppress_when, strict=True):
             why = "has a value that the profile suppresses"
             for at, text in enumerate(chunk.raw(column)):
@@ -251,7 +249,7 @@ class Validator:
             )
 
     def _find_duplicates(self, chunk: Chunk) -> None:
-        """Only rows that passed the checks claim their id; a suppressed one does, so that nobody slips by it."""
+        """Only rows that passed the checks claim their id; suppressed ones do, so that nobody slips by."""
         good = [
             at
             for at in range(len(chunk.rows))
@@ -280,15 +278,19 @@ class Validator:
         )
         return replace(outcome, first_row=repeat.first)
 
-    def _not_sent(self, chunk: Chunk, at: int, status: RowStatus, **why: str) -> RowOutcome:
-        """The outcome of a sound row that stays here; ``why`` is its field, code and error."""
+    def _not_sent(
+        self, chunk: Chunk, at: int, status: RowStatus, *, field: str, code: str, error: str
+    ) -> RowOutcome:
+        """The outcome of a sound row that stays here."""
         return RowOutcome(
             row=chunk.rows[at],
             status=status,
             external_id=chunk.normal["externalId"][at],
             numbers=chunk.normal["numbers"][at],
+            field=field,
+            code=code,
+            error=error,
             warning=chunk.warning(at),
-            **why,
         )
 
     # --- customers ----------------------------------------------------------------------------------
@@ -352,10 +354,8 @@ def _attribute_checks(rule: AttributeRule) -> list[pa.Check]:
         checks.append(pa.Check(lambda values: values != "", error="attribute.required"))
     if rule.pattern:
         checks.append(_optional(lambda values: values.str.contains(rule.pattern), error="attribute.pattern"))
-    if rule.max_length is not None:
-        checks.append(
-            _optional(lambda values: values.str.len() <= rule.max_length, error="attribute.max_length")
-        )
+    if (longest := rule.max_length) is not None:
+        checks.append(_optional(lambda values: values.str.len() <= longest, error="attribute.max_length"))
     if rule.allowed:
         checks.append(_optional(lambda values: values.isin(rule.allowed), error="attribute.allowed"))
     return checks

@@ -1,0 +1,55 @@
+"""Which campaign is meant, and whether it can be loaded."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from etl.errors import CampaignError, NotFoundError
+from etl.obi import Client
+from etl.obi.models import Campaign, CampaignStatus
+from etl.records import CampaignRef
+
+_ID = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_CLOSED = frozenset(
+    {CampaignStatus.EXPIRED, CampaignStatus.DELETED, CampaignStatus.QUOTA, CampaignStatus.INVALID}
+)
+
+
+async def find_campaign(client: Client, given: str) -> Campaign:
+    """The campaign with this id (id32 or id36) or exactly this name.
+
+    Raises CampaignError that lists the near ones where none or several fit, and what the client raises.
+    """
+    if not given:
+        raise CampaignError("No campaign is named; use --campaign with its name or id.")
+    if _ID.fullmatch(given):
+        try:
+            return await client.campaigns.get(given.replace("-", "").upper())
+        except NotFoundError:
+            raise CampaignError(
+                f"There is no campaign with the id {given}; `obi campaigns list` shows them."
+            ) from None
+    campaigns = await client.campaigns.list()
+    found = [campaign for campaign in campaigns if campaign.name == given]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(campaign.id for campaign in found)
+        raise CampaignError(f"{len(found)} campaigns are named {given!r}; name one by its id: {ids}.")
+    near = difflib.get_close_matches(given, [campaign.name for campaign in campaigns], n=5, cutoff=0.5)
+    shown = near or [campaign.name for campaign in campaigns[:10]]
+    names = ", ".join(f"{name!r}" for name in shown) or "none"
+    word = "near ones are" if near else "there are"
+    raise CampaignError(f"There is no campaign named {given!r}; {word} {names}.")
+
+
+async def find_fit_campaign(client: Client, given: str) -> CampaignRef:
+    """The campaign to load into. Raises CampaignError as well where it is closed for good."""
+    campaign = await find_campaign(client, given)
+    if campaign.status in _CLOSED:
+        raise CampaignError(
+            f"The campaign {campaign.name!r} is {campaign.status}, so its customers would not be called; "
+            "choose another."
+        )
+    return CampaignRef(campaign.id, campaign.name, campaign.status or "", campaign.end_date or "")

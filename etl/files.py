@@ -1,0 +1,74 @@
+"""Where the answers of a run go, and what becomes of what stands there already."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from etl.errors import OutputError
+from etl.journal import Journal
+from etl.outputs import check_writable
+from etl.reconciler import Files
+from etl.state import input_mode
+
+_WORDS = (".results", ".rejects", ".check")
+
+
+def files_of(
+    source: str, *, results: str = "", rejects: str = "", word: str = "results", plain: bool = False
+) -> Files:
+    """The paths for an input (a path, or ``-``): as given, else beside the input under its stem."""
+    path = Path("stdin" if source == "-" else source)
+    folder = Path.cwd() if source == "-" else path.absolute().parent
+    stem = path.name.removesuffix(".gz").removesuffix(".zip")
+    stem = Path(stem).stem or stem
+    ending = ".xlsx" if path.suffix.lower() in {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"} else ".csv"
+    return Files(
+        results=Path(results).absolute() if results else folder / f"{stem}.{word}.csv",
+        rejects=Path(rejects).absolute() if rejects else folder / f"{stem}.rejects{ending}",
+        plain=plain,
+        mode=0o600 if source == "-" else input_mode(path),
+    )
+
+
+def check_files(files: Files, *, source: str, rows: int) -> None:
+    """Raise OutputError where the answers could not be written at the end, or would overwrite the input."""
+    if files.results == files.rejects:
+        raise OutputError(f"Results and rejects would both go to {files.results}; name two files.")
+    for path in (files.results, files.rejects):
+        if source != "-" and path.exists() and path.samefile(source):
+            raise OutputError(f"{path} is the input itself; name another file.")
+        check_writable(path, rows=rows)
+
+
+def make_way(path: Path, journal: Journal) -> None:
+    """Rename a file that another run, or somebody, put at ``path``: it is never overwritten in silence."""
+    if not path.exists() or _stamp(path) == journal.fact(f"wrote {path}", list[int]):
+        return
+    when = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    stem, ending = path.stem, path.suffix
+    word = next((word for word in _WORDS if stem.endswith(word)), "")
+    stem = stem.removesuffix(word)
+    for ordinal in range(1_000):
+        mark = f"{when:%Y%m%d-%H%M%S}" + (f"-{ordinal}" if ordinal else "")
+        other = path.with_name(f"{stem}.{mark}{word}{ending}")
+        if not other.exists():
+            path.rename(other)
+            return
+
+
+def remember(path: Path, journal: Journal) -> None:
+    """Keep that this run wrote ``path``, so that it may write it anew."""
+    if path.exists():
+        journal.note(f"wrote {path}", _stamp(path))
+
+
+def remove_own(path: Path, journal: Journal) -> None:
+    """Remove a file that this run wrote earlier and that no longer holds."""
+    if path.exists() and _stamp(path) == journal.fact(f"wrote {path}", list[int]):
+        path.unlink()
+
+
+def _stamp(path: Path) -> list[int]:
+    found = path.stat()
+    return [found.st_mtime_ns, found.st_size, found.st_ino]

@@ -1,0 +1,83 @@
+"""A client made from settings, connected to the interface or to the embedded simulator."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from msgspec import Struct
+
+from etl.errors import ConfigError
+from etl.obi import Client, Connection, RetryNotice
+from etl.progress import Progress, Silence
+from etl.settings import Settings
+from etl.state import StateFolder
+
+SIMULATOR = "simulator"
+"""What stands for the base URL of the embedded simulator, whose port differs each time."""
+
+
+class Link(Struct, frozen=True):
+    """A connected client, and what its server is called in manifests and locks."""
+
+    client: Client
+    server: str
+
+
+@asynccontextmanager
+async def connected(
+    settings: Settings, *, simulate: bool = False, base_url: str = "", progress: Progress | None = None
+) -> AsyncIterator[Link]:
+    """Connect to ``base_url`` (by default the settings'), or start the simulator on a free loopback port.
+
+    Raises ConfigError where there is no base URL.
+    """
+    told = progress or Silence()
+
+    def on_retry(notice: RetryNotice) -> None:
+        told.retrying(notice.call, notice.wait, notice.reason)
+
+    if simulate:
+        from etl.simulator import Simulator  # noqa: PLC0415  -- only who simulates waits for it
+
+        async with (
+            Simulator(db=StateFolder(settings.state_dir).simulator) as simulator,
+            Client(connection_of(settings, simulator.base_url, secret=False), on_retry=on_retry) as client,
+        ):
+            yield Link(client, SIMULATOR)
+        return
+    url = base_url or settings.base_url
+    if not url:
+        raise ConfigError(
+            "No server is named: set OBI_BASE_URL or --base-url to the interface's root, as in "
+            "https://HOST/RI/obi, or try --simulate."
+        )
+    async with Client(connection_of(settings, url), on_retry=on_retry) as client:
+        yield Link(client, url)
+
+
+def connection_of(settings: Settings, base_url: str, *, secret: bool = True) -> Connection:
+    """What the client needs of the settings; credentials only where ``secret``."""
+    return Connection(
+        base_url=base_url,
+        username=settings.username if secret else "",
+        password=settings.password.get_secret_value() if secret else "",
+        token=settings.token.get_secret_value() if secret else "",
+        headers={name: value.get_secret_value() for name, value in settings.headers.items()}
+        if secret
+        else {},
+        ca_bundle=settings.ca_bundle,
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        total_timeout=settings.total_timeout,
+        max_connections=2 * _in_flight(settings),
+        attempts=settings.attempts,
+        retry_seconds=settings.retry_seconds,
+        backoff=settings.backoff,
+        backoff_max=settings.backoff_max,
+        rate=settings.rate,
+    )
+
+
+def _in_flight(settings: Settings) -> int:
+    return settings.max_concurrency if settings.concurrency == "auto" else settings.concurrency

@@ -1,0 +1,240 @@
+"""Tables on their way out: CSV, xlsx, JSON lines or parquet by a path's ending, never half in place.
+
+A file is written under a temporary name beside its place, made durable, and then moved there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import errno
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import msgspec
+
+from etl.errors import DiskFullError, OutputError
+
+Cell = str | int | None
+ENDINGS = (".csv", ".xlsx", ".jsonl", ".parquet")
+SHEET_ROWS = 1_048_575
+"""Data rows that a sheet holds below its header (the limit of Excel's file format)."""
+_SHEET_CELL = 32_767
+_PREFIXED = frozenset("=+-@\t\r'＝＋－＠")  # noqa: RUF001  -- a spreadsheet runs the full-width forms too
+_GROUP = 10_000
+
+
+class Table(Protocol):
+    """Takes rows in order. ``fault`` is the position of the cell that ``note`` explains, None for none."""
+
+    def write(self, cells: Sequence[Cell], *, fault: int | None = None, note: str = "") -> None:
+        """Add one row, a cell for each column."""
+
+    def close(self) -> None:
+        """Finish the file."""
+
+
+def check_writable(path: Path, *, rows: int) -> None:
+    """Raise OutputError where a table of so many rows can't be written to ``path``."""
+    if path.suffix.lower() not in ENDINGS:
+        raise OutputError(f"{path} ends in none of {', '.join(ENDINGS)}; choose one of these.")
+    if path.suffix.lower() == ".xlsx" and rows > SHEET_ROWS:
+        raise OutputError(f"{rows:,} rows do not fit into a sheet; let {path.name} end in .csv instead.")
+    if path.suffix.lower() == ".parquet":
+        _pyarrow()
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file in it.")
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"{path} can't be written: {error.strerror}; name another place with --results."
+        ) from None
+
+
+@contextlib.contextmanager
+def table(path: Path, columns: Sequence[str], *, plain: bool = False, mode: int = 0o600) -> Iterator[Table]:
+    """Write a table that is in place, whole, when the block ends without an error.
+
+    ``columns`` are the headers. ``plain`` is for machines: CSV without a BOM and without the prefix that
+    keeps spreadsheets from running a cell. ``mode`` are the file's permissions. Raises OutputError, and
+    DiskFullError where no space is left.
+    """
+    with _replaced(path, mode) as temporary:
+        sink = _SINKS[path.suffix.lower()](temporary, columns, plain=plain)
+        try:
+            yield sink
+        finally:
+            sink.close()
+
+
+@contextlib.contextmanager
+def _replaced(path: Path, mode: int) -> Iterator[Path]:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
+    try:
+        os.close(handle)
+        yield temporary
+        temporary.chmod(mode)
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DiskFullError(f"No space is left for {path}; free some and resume the run.") from None
+        raise OutputError(f"{path} can't be written: {error.strerror or error}.") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class _Csv:
+    """RFC 4180 for spreadsheets: UTF-8 with a BOM, and a ``'`` before what they would run."""
+
+    def __init__(self, path: Path, columns: Sequence[str], *, plain: bool) -> None:
+        self._file: IO[str] = path.open("w", encoding="utf-8" if plain else "utf-8-sig", newline="")
+        self._rows = csv.writer(self._file)
+        self._plain = plain
+        self.write(columns)
+
+    def write(self, cells: Sequence[Cell], *, fault: int | None = None, note: str = "") -> None:
+        del fault, note
+        if not self._plain:
+            cells = [
+                f"'{cell}" if isinstance(cell, str) and cell[:1] in _PREFIXED and cell else cell
+                for cell in cells
+            ]
+        self._rows.writerow(cells)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Jsonl:
+    """One JSON object a line, lossless: columns of one name are told apart by a number."""
+
+    def __init__(self, path: Path, columns: Sequence[str], *, plain: bool) -> None:
+        del plain
+        self._file = path.open("wb")
+        self._keys = distinct(columns)
+        self._encode = msgspec.json.Encoder().encode
+
+    def write(self, cells: Sequence[Cell], *, fault: int | None = None, note: str = "") -> None:
+        del fault, note
+        self._file.write(self._encode(dict(zip(self._keys, cells, strict=True))) + b"\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Xlsx:
+    """A workbook that a person can work in: text cells, a frozen header with filters, faults marked."""
+
+    def __init__(self, path: Path, columns: Sequence[str], *, plain: bool) -> None:
+        del plain
+        import xlsxwriter  # noqa: PLC0415  -- only who wants a workbook waits for it
+
+        self._book = xlsxwriter.Workbook(str(path), {"constant_memory": True, "strings_to_numbers": False})
+        self._sheet = self._book.add_worksheet("Leads")
+        self._text = self._book.add_format({"num_format": "@"})
+        self._fault = self._book.add_format({"num_format": "@", "bg_color": "#F9C9C9"})
+        head = self._book.add_format({"bold": True, "bottom": 1, "num_format": "@"})
+        self._sheet.freeze_panes(1, 0)
+        self._sheet.set_column(0, max(len(columns) - 1, 0), 18)
+        for at, name in enumerate(columns):
+            self._sheet.write_string(0, at, name, head)
+        self._width = len(columns)
+        self._row = 0
+
+    def write(self, cells: Sequence[Cell], *, fault: int | None = None, note: str = "") -> None:
+        self._row += 1
+        for at, cell in enumerate(cells):
+            if cell is None or (cell == "" and at != fault):
+                continue
+            form = self._fault if at == fault else self._text
+            self._sheet.write_string(self._row, at, str(cell)[:_SHEET_CELL], form)
+        if fault is not None and note:
+            self._sheet.write_comment(self._row, fault, note[:1_000], {"x_scale": 2})
+
+    def close(self) -> None:
+        self._sheet.autofilter(0, 0, self._row, max(self._width - 1, 0))
+        self._book.close()
+
+
+class _Parquet:
+    """Columns of text, ``obi_`` counts as integers."""
+
+    def __init__(self, path: Path, columns: Sequence[str], *, plain: bool) -> None:
+        del plain
+        self._arrow, self._parquet = _pyarrow()
+        whole = {"obi_row", "obi_line", "obi_status_code", "obi_attempts", "obi_batch"}
+        self._schema = self._arrow.schema(
+            [
+                (name, self._arrow.int64() if name in whole else self._arrow.string())
+                for name in distinct(columns)
+            ]
+        )
+        self._writer = self._parquet.ParquetWriter(path, self._schema)
+        self._rows: list[Sequence[Cell]] = []
+
+    def write(self, cells: Sequence[Cell], *, fault: int | None = None, note: str = "") -> None:
+        del fault, note
+        self._rows.append(cells)
+        if len(self._rows) == _GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        if self._rows:
+            arrays = [
+                self._arrow.array(column, type=kind.type)
+                for column, kind in zip(zip(*self._rows, strict=True), self._schema, strict=True)
+            ]
+            self._writer.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
+            self._rows = []
+
+
+_SINKS: dict[str, Any] = {".csv": _Csv, ".xlsx": _Xlsx, ".jsonl": _Jsonl, ".parquet": _Parquet}
+
+
+def distinct(columns: Sequence[str]) -> list[str]:
+    """Column names that differ: blank ones get their number, repeated ones an ordinal."""
+    seen: Counter[str] = Counter()
+    taken = set(columns)
+    names = []
+    for at, column in enumerate(columns, start=1):
+        name = column if column.strip() else f"Column {at}"
+        seen[name] += 1
+        unique = name
+        while seen[name] > 1 and unique in taken:
+            unique = f"{name} ({seen[name]})"
+            seen[name] += unique in taken
+        taken.add(unique)
+        names.append(unique)
+    return names
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa  # noqa: PLC0415  -- an extra
+        from pyarrow import parquet  # noqa: PLC0415  -- an extra
+    except ImportError:
+        raise OutputError(
+            "Parquet files need one more package; run: pip install 'obi-import[parquet]'"
+        ) from None
+    return pa, parquet

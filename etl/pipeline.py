@@ -1,0 +1,289 @@
+"""Where the stages meet: reader → validator → chunker → poster → reconciler, and the journal between them.
+
+The stages don't know each other. Reading and validating run in a thread, one frame ahead of sending, so that
+the next frame is ready when the server is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from contextlib import aclosing, closing
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from etl.chunker import Chunker
+from etl.columns import map_columns
+from etl.duplicates import Duplicates, Seen
+from etl.errors import InterruptedRunError, StateError
+from etl.journal import InDoubt, Journal
+from etl.obi import Client
+from etl.obi.models import moment
+from etl.pace import Pace
+from etl.payload import item_of
+from etl.poster import Poster, PostRules
+from etl.profile import Profile
+from etl.progress import Progress
+from etl.reader import frames, rows
+from etl.reconciler import Answers, Files, Tally, reconcile
+from etl.records import Batch, Customer, Item, Manifest, RowOutcome, RowStatus, SourceSpec
+from etl.settings import Settings
+from etl.validator import Decided, Validator
+
+
+class Step(Struct, frozen=True):
+    """What one frame comes to: rows that are decided already, and full batches."""
+
+    outcomes: list[RowOutcome]
+    batches: list[Batch]
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """One input, where it is and how its rows are decided; the same on each day the run is worked on."""
+
+    source: Path
+    spec: SourceSpec
+    profile: Profile
+    settings: Settings
+    campaign_end: str = ""
+    scratch: Path = field(default_factory=Path)
+
+    @classmethod
+    def of(cls, manifest: Manifest, settings: Settings, *, scratch: Path) -> Work:
+        """The work of a run, from its manifest; ``settings`` are the manifest's, with today's credentials."""
+        return cls(
+            source=Path(manifest.source),
+            spec=manifest.spec,
+            profile=Profile.thawed(manifest.profile),
+            settings=settings,
+            campaign_end=manifest.campaign.end_date,
+            scratch=scratch,
+        )
+
+
+def decisions(work: Work) -> Generator[list[Decided], None, None]:
+    """Every row decided, frame by frame, in order: a customer to send, or the outcome without sending."""
+    with Seen(work.scratch / "seen.sqlite") as seen:
+        validator = Validator(
+            profile=work.profile,
+            mapping=map_columns(work.spec.columns, work.profile),
+            duplicates=Duplicates(seen, by=work.settings.duplicates_by),
+            campaign_end=moment(work.campaign_end),
+        )
+        for frame in frames(work.source, work.spec):
+            yield list(validator.decide(frame))
+
+
+async def deliver(
+    work: Work, journal: Journal, client: Client, *, progress: Progress, stop: asyncio.Event
+) -> None:
+    """Send every row that is not settled yet, and settle it.
+
+    ``stop`` ends it early, after what is in flight. Raises what stopped the run (ApiError, StateError, …),
+    and InterruptedRunError when ``stop`` did.
+    """
+    journal.drop_claims()
+    numbers = itertools.count(journal.next_batch())
+    settings = work.settings
+
+    def server_time() -> float | None:
+        offset = client.server_time_offset
+        return None if offset is None else time.time() + offset
+
+    poster = Poster(
+        customers=client.customers,
+        ledger=journal,
+        campaign_id=journal.manifest.campaign.id,
+        rules=PostRules(
+            existing=settings.existing,
+            on_unknown=settings.on_unknown,
+            stop_if_invalid=settings.stop_batch_if_invalid,
+            backoff=settings.backoff,
+        ),
+        pace=pace_of(settings),
+        numbers=numbers,
+        server_time=server_time,
+        on_outcomes=progress.advance,
+    )
+    watch = asyncio.create_task(_stop_when_asked(stop, poster))
+    try:
+        async with aclosing(_claimed(steps(work, journal, numbers), journal, progress)) as batches:
+            await poster.run(batches)
+    finally:
+        watch.cancel()
+    if stop.is_set():
+        raise InterruptedRunError("Stopped by the user; what was in flight is settled.")
+
+
+def steps(work: Work, journal: Journal, numbers: Iterator[int]) -> Generator[Step, None, None]:
+    """What is still to do, frame by frame; rows that the journal has settled are passed over.
+
+    Rows that an earlier process sent without learning their outcome come last, in their old batches.
+    """
+    chunker = Chunker(
+        max_items=work.settings.batch_size, max_bytes=work.settings.batch_bytes, numbers=numbers
+    )
+    as_attributes = work.profile.phones.send_as == "attributes"
+    in_doubt = journal.in_doubt()
+    doubtful: dict[int, list[Item]] = {}
+    with Journal.open(journal.path) as before, closing(decisions(work)) as frames_decided:
+        settled = _Settled(before.settled_rows())
+        for decided in frames_decided:
+            step = Step([], [])
+            for answer in decided:
+                if settled.has(answer.row):
+                    continue
+                if isinstance(answer, RowOutcome):
+                    if answer.row not in in_doubt:
+                        step.outcomes.append(answer)
+                    continue
+                item = item_of(answer, as_attributes=as_attributes)
+                if answer.row in in_doubt:
+                    doubtful.setdefault(in_doubt[answer.row].batch, []).append(item)
+                elif full := chunker.add(item):
+                    step.batches.append(full)
+            yield step
+    rest = chunker.rest()
+    yield Step([], [rest] if rest else [])
+    yield Step([], [_again(number, items, in_doubt) for number, items in doubtful.items()])
+
+
+def publish(journal: Journal, *, files: Files, stopped: bool) -> Tally:
+    """Write results and rejects of a run from its source and its journal.
+
+    Rows without an outcome are ``unsent`` where the run was ``stopped``, ``unknown`` where they were sent.
+    Raises StateError where a finished run lacks the outcome of a row.
+    """
+    manifest = journal.manifest
+    in_doubt = journal.in_doubt()
+
+    def absent(row: int) -> RowOutcome:
+        return _unsettled(row, in_doubt.get(row), stopped=stopped)
+
+    return reconcile(
+        rows(Path(manifest.source), manifest.spec),
+        Answers(journal.outcomes(), absent),
+        spec=manifest.spec,
+        run=manifest.run,
+        campaign=manifest.campaign.name,
+        files=files,
+        status_of=journal.status_of,
+    )
+
+
+def rehearse(work: Work, journal: Journal) -> Counter[RowStatus]:
+    """Decide every row before anything is sent; rows that will not be sent are kept in the journal."""
+    counts: Counter[RowStatus] = Counter()
+    with Journal.open(journal.path) as aside, closing(decisions(work)) as frames_decided:
+        for decided in frames_decided:
+            outcomes = [answer for answer in decided if isinstance(answer, RowOutcome)]
+            counts.update(outcome.status for outcome in outcomes)
+            counts[RowStatus.READY] += len(decided) - len(outcomes)
+            aside.record(outcomes)
+    return counts
+
+
+def preview(work: Work, *, files: Files) -> Tally:
+    """Decide every row and write what would be, sending nothing: ``check``."""
+    with closing(decisions(work)) as frames_decided:
+        outcomes = (
+            as_ready(answer) if isinstance(answer, Customer) else answer
+            for decided in frames_decided
+            for answer in decided
+        )
+        return reconcile(
+            rows(work.source, work.spec),
+            Answers(outcomes, lambda row: RowOutcome(row=row, status=RowStatus.UNSENT)),
+            spec=work.spec,
+            run="",
+            campaign="",
+            files=files,
+        )
+
+
+def as_ready(customer: Customer) -> RowOutcome:
+    """The outcome, in ``check``, of a row that would be sent."""
+    return RowOutcome(
+        row=customer.row,
+        status=RowStatus.READY,
+        external_id=customer.external_id,
+        numbers=";".join(customer.numbers),
+        warning=customer.warning,
+    )
+
+
+def pace_of(settings: Settings) -> Pace:
+    """Fixed where a number of requests in flight is set, else growing from two."""
+    if settings.concurrency == "auto":
+        return Pace(min(2, settings.max_concurrency), settings.max_concurrency)
+    return Pace(settings.concurrency, settings.concurrency)
+
+
+async def _claimed(
+    source: Generator[Step, None, None], journal: Journal, progress: Progress
+) -> AsyncGenerator[Batch, None]:
+    """Batches, each on record before it is given; the next step is worked out meanwhile, in a thread."""
+    try:
+        ahead = asyncio.create_task(asyncio.to_thread(next, source, None))
+        while (step := await ahead) is not None:
+            ahead = asyncio.create_task(asyncio.to_thread(next, source, None))
+            if step.outcomes:
+                journal.record(step.outcomes)
+                progress.advance(step.outcomes)
+            for batch in step.batches:
+                if not batch.in_doubt:
+                    journal.claim(batch)
+                yield batch
+    finally:
+        await asyncio.wait([ahead])
+        await asyncio.to_thread(source.close)
+
+
+async def _stop_when_asked(stop: asyncio.Event, poster: Poster) -> None:
+    await stop.wait()
+    poster.stop()
+
+
+def _again(number: int, items: Sequence[Item], in_doubt: dict[int, InDoubt]) -> Batch:
+    known = in_doubt[items[0].customer.row]
+    return Batch(
+        number=number, items=tuple(items), attempts=known.attempts, in_doubt=True, sent_at=known.sent_at
+    )
+
+
+def _unsettled(row: int, sent: InDoubt | None, *, stopped: bool) -> RowOutcome:
+    if sent is not None:
+        return RowOutcome(
+            row=row,
+            status=RowStatus.UNKNOWN,
+            external_id=sent.external_id,
+            code="unknown.not_settled",
+            error="the row was sent, and the run ended before its outcome was known; `obi resume` looks",
+            attempts=sent.attempts,
+            batch=sent.batch,
+        )
+    if not stopped:
+        raise StateError(f"The journal has no answer for row {row} of a run that is finished.")
+    return RowOutcome(
+        row=row,
+        status=RowStatus.UNSENT,
+        code="unsent.run_ended",
+        error="the run ended before the row was sent",
+    )
+
+
+class _Settled:
+    """Whether a row is settled, asked in the order of rows."""
+
+    def __init__(self, rows_settled: Iterator[int]) -> None:
+        self._rows = rows_settled
+        self._next = next(rows_settled, 0)
+
+    def has(self, row: int) -> bool:
+        while self._next and self._next < row:
+            self._next = next(self._rows, 0)
+        return self._next == row

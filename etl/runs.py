@@ -1,0 +1,409 @@
+"""Runs from beginning to end: ``load``, ``resume`` and ``check``.
+
+A load surveys its input, finds its campaign, takes the campaign's lock, freezes a manifest, delivers, and
+writes the results, whatever happened on the way. It raises only while there is no run yet; from then on
+what stopped it stands in the report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from etl.campaigns import find_fit_campaign
+from etl.columns import Mapping, map_columns
+from etl.errors import EtlError, InputChangedError, InputError, InterruptedRunError, StateError, StoppedError
+from etl.expectations import excused, outcome_unexpected, rows_unexpected
+from etl.files import check_files, files_of, make_way, remember, remove_own
+from etl.journal import Journal
+from etl.link import SIMULATOR, Link, connected
+from etl.pipeline import Work, deliver, preview, publish, rehearse
+from etl.profile import Profile
+from etl.progress import Progress, Silence
+from etl.reconciler import Files, Tally
+from etl.records import OPEN, CampaignRef, Manifest, RowStatus, RunReport, SourceSpec, exit_code_of
+from etl.settings import Settings
+from etl.state import JOURNAL, SOURCE, StateFolder
+from etl.survey import SurveyOptions, fingerprint, spool, survey
+
+_DISTRIBUTIONS = ("obi-import", "phonenumbers", "pandas", "pandera")
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What is asked of ``load`` or ``check``.
+
+    ``input`` is a path or ``-``. ``campaign`` is an id or an exact name. ``results`` and ``rejects`` are
+    paths, by default beside the input.
+    """
+
+    input: str
+    profile: Profile
+    campaign: str = ""
+    results: str = ""
+    rejects: str = ""
+    new_run: bool = False
+    simulate: bool = False
+
+
+class Plan(Struct, frozen=True):
+    """What a load is about to do, for the question before it does."""
+
+    order: Order
+    spec: SourceSpec
+    mapping: Mapping
+    campaign: CampaignRef
+    server: str
+
+
+class Runner:
+    """Does runs with one set of settings and one state folder.
+
+    ``stop`` ends a run early, after what is in flight. ``question`` is asked before a new run sends
+    anything; the answer no ends it. ``repeat`` are the words that further commands need to find the same
+    state (``--state-dir …``).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        progress: Progress | None = None,
+        stop: asyncio.Event | None = None,
+        question: Callable[[Plan], bool] = lambda _plan: True,
+        repeat: str = "",
+    ) -> None:
+        self.settings = settings
+        self.state = StateFolder(settings.state_dir)
+        self._progress = progress or Silence()
+        self._stop = stop or asyncio.Event()
+        self._question = question
+        self._repeat = repeat
+        self._began = time.monotonic()
+
+    async def load(self, order: Order) -> RunReport:
+        """Load one input into one campaign; goes on with an unfinished run of the same content into it.
+
+        Raises EtlError for what stops a load before it is a run: settings, input, campaign, lock.
+        """
+        self._began = time.monotonic()
+        with self._copied(order) as source:
+            spec, mapping = _survey(order, source)
+            files = files_of(
+                order.input, results=order.results, rejects=order.rejects, plain=self.settings.plain
+            )
+            check_files(files, source=order.input, rows=spec.rows)
+            async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
+                campaign = await find_fit_campaign(link.client, order.campaign)
+                with self.state.campaign_lock(link.server, campaign.id, wait=self.settings.wait_lock):
+                    earlier = None if order.new_run else self._unfinished(spec, campaign, link)
+                    if earlier is not None:
+                        self._progress.say(
+                            f"Going on with run {earlier}, which is not finished (--new-run begins anew)."
+                        )
+                        with self.state.open(earlier) as journal:
+                            files = files_of(
+                                order.input,
+                                results=order.results or journal.manifest.results,
+                                rejects=order.rejects or journal.manifest.rejects,
+                                plain=bool(journal.manifest.settings["plain"]),
+                            )
+                            return await self._work(journal, link, files=files, command="load", resumed=True)
+                    if not self._question(Plan(order, spec, mapping, campaign, link.server)):
+                        raise InterruptedRunError("Nothing was sent.")
+                    with self._begin(
+                        order, source, spec=spec, campaign=campaign, files=files, link=link
+                    ) as journal:
+                        return await self._work(journal, link, files=files, command="load", resumed=False)
+
+    async def resume(self, run: str = "") -> RunReport | None:
+        """Go on with a run; without a name, with the only one that is not finished. None where there is none.
+
+        Raises StateError where the run can't be told or worked on, and EtlError as ``load``.
+        """
+        self._began = time.monotonic()
+        if not run:
+            unfinished = [manifest.run for manifest in self.state.unfinished()]
+            if not unfinished:
+                return None
+            if len(unfinished) > 1:
+                raise StateError(
+                    f"{len(unfinished)} runs are not finished; name one: {', '.join(unfinished)}."
+                )
+            run = unfinished[0]
+        with self.state.open(run) as journal:
+            manifest = journal.manifest
+            files = files_of(
+                manifest.input,
+                results=manifest.results,
+                rejects=manifest.rejects,
+                plain=bool(manifest.settings["plain"]),
+            )
+            check_files(files, source=manifest.input, rows=manifest.spec.rows)
+            async with connected(
+                self.settings,
+                simulate=manifest.simulated,
+                base_url="" if manifest.simulated else manifest.base_url,
+                progress=self._progress,
+            ) as link:
+                with self.state.campaign_lock(
+                    link.server, manifest.campaign.id, wait=self.settings.wait_lock
+                ):
+                    return await self._work(journal, link, files=files, command="resume", resumed=True)
+
+    async def check(self, order: Order) -> RunReport:
+        """Decide every row and write what would be, sending nothing."""
+        self._began = time.monotonic()
+        with self._copied(order) as source, self.state.scratch() as scratch:
+            spec, mapping = _survey(order, source)
+            files = files_of(
+                order.input,
+                results=order.results,
+                rejects=order.rejects,
+                word="check",
+                plain=self.settings.plain,
+            )
+            check_files(files, source=order.input, rows=spec.rows)
+            campaign = await self._campaign_to_check(order) if order.campaign else None
+            work = Work(
+                source=source,
+                spec=spec,
+                profile=order.profile,
+                settings=self.settings,
+                campaign_end=campaign.end_date if campaign else "",
+                scratch=scratch,
+            )
+            tally = await asyncio.to_thread(preview, work, files=files)
+        unexpected = rows_unexpected(order.profile.expect, spec.rows) or outcome_unexpected(
+            order.profile.expect, tally.statuses, spec.rows
+        )
+        counts = tally.statuses if unexpected else excused(order.profile.expect, tally.statuses)
+        return RunReport(
+            run="",
+            command="check",
+            input=order.input,
+            campaign=campaign,
+            rows=spec.rows,
+            counts=_plain(tally.statuses),
+            balanced=tally.rows == spec.rows,
+            exit_code=exit_code_of(counts, stopped_by=5 if unexpected else 0),
+            stopped=f"{unexpected[:1].upper()}{unexpected[1:]}." if unexpected else "",
+            results=str(files.results),
+            rejects=str(files.rejects) if tally.rejects else "",
+            left_out=spec.left_out,
+            reasons=dict(tally.reasons.most_common()),
+            warnings=mapping.notes,
+            seconds=self._seconds(),
+            rows_per_second=round(spec.rows / self._seconds(), 1),
+        )
+
+    # --- beginning ----------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _copied(self, order: Order) -> Iterator[Path]:
+        """The input to read: our own copy, since a CRM may overwrite its export while we work."""
+        if order.input != "-" and self.settings.spool == "never":
+            yield Path(order.input).absolute()
+            return
+        with self.state.incoming() as copy:
+            spool(sys.stdin.buffer if order.input == "-" else Path(order.input), copy)
+            yield copy
+
+    def _unfinished(self, spec: SourceSpec, campaign: CampaignRef, link: Link) -> str | None:
+        """The latest unfinished run of this content into this campaign."""
+        return next(
+            (
+                manifest.run
+                for manifest in reversed(self.state.unfinished())
+                if manifest.spec.fingerprint == spec.fingerprint
+                and manifest.campaign.id == campaign.id
+                and manifest.base_url == link.server
+            ),
+            None,
+        )
+
+    def _begin(
+        self,
+        order: Order,
+        source: Path,
+        *,
+        spec: SourceSpec,
+        campaign: CampaignRef,
+        files: Files,
+        link: Link,
+    ) -> Journal:
+        run, folder = self.state.new_run()
+        spooled = self.settings.spool == "auto" or order.input == "-"
+        kept = source.rename(folder / SOURCE) if spooled else source
+        manifest = Manifest(
+            run=run,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            input=order.input if order.input == "-" else str(Path(order.input).absolute()),
+            source=str(kept),
+            base_url=link.server,
+            campaign=campaign,
+            spec=spec,
+            profile=order.profile.frozen(),
+            settings=self.settings.frozen(),
+            versions=_versions(),
+            results=str(files.results),
+            rejects=str(files.rejects),
+            simulated=link.server == SIMULATOR,
+        )
+        return Journal.create(folder / JOURNAL, manifest)
+
+    async def _campaign_to_check(self, order: Order) -> CampaignRef:
+        async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
+            return await find_fit_campaign(link.client, order.campaign)
+
+    # --- working ------------------------------------------------------------------------------------
+
+    async def _work(
+        self, journal: Journal, link: Link, *, files: Files, command: str, resumed: bool
+    ) -> RunReport:
+        manifest = journal.manifest
+        if fingerprint(Path(manifest.source)) != manifest.spec.fingerprint:
+            raise InputChangedError(
+                f"{manifest.source} is not what run {manifest.run} began with, so the run can't go on; "
+                "load the new content with --new-run."
+            )
+        journal.note("state", "running")
+        self._progress.begin(manifest.spec.rows, sum(_settled(journal).values()))
+        stopped: EtlError | None = None
+        settings = self.settings.model_copy(update=manifest.settings | {"base_url": self.settings.base_url})
+        with self.state.scratch() as scratch:
+            work = Work.of(manifest, settings, scratch=scratch)
+            try:
+                await self._expected(work, journal)
+                await deliver(work, journal, link.client, progress=self._progress, stop=self._stop)
+            except EtlError as error:
+                stopped = error
+            finally:
+                self._progress.end()
+        make_way(files.results, journal)
+        make_way(files.rejects, journal)
+        tally = await asyncio.to_thread(publish, journal, files=files, stopped=stopped is not None)
+        remember(files.results, journal)
+        if tally.rejects:
+            remember(files.rejects, journal)
+        else:
+            remove_own(files.rejects, journal)
+        report = self._report(journal, link, tally, files=files, stopped=stopped)
+        report = replace(report, command=command, resumed=resumed)
+        journal.note("report", report)
+        journal.note("state", "stopped" if _open(tally) else "finished")
+        return report
+
+    async def _expected(self, work: Work, journal: Journal) -> None:
+        """Raise StoppedError where it is known before sending that the file is not as it should be."""
+        expect = work.profile.expect
+        if unexpected := rows_unexpected(expect, work.spec.rows):
+            raise StoppedError(f"Nothing was sent: {unexpected}.")
+        if not (work.settings.strict or expect.invalid_max):
+            return
+        counts = await asyncio.to_thread(rehearse, work, journal)
+        invalid = counts[RowStatus.INVALID]
+        if work.settings.strict and invalid:
+            raise StoppedError(
+                f"Nothing was sent: {invalid:,} rows fail the checks, and --strict allows none."
+            )
+        if unexpected := outcome_unexpected(expect, counts, work.spec.rows):
+            raise StoppedError(f"Nothing was sent: {unexpected}.")
+
+    # --- telling ------------------------------------------------------------------------------------
+
+    def _report(
+        self, journal: Journal, link: Link, tally: Tally, *, files: Files, stopped: EtlError | None
+    ) -> RunReport:
+        manifest = journal.manifest
+        profile = Profile.thawed(manifest.profile)
+        counts = tally.statuses
+        code = stopped.exit_code if stopped else 0
+        sentence = str(stopped) if stopped else ""
+        if not stopped and (unexpected := outcome_unexpected(profile.expect, counts, manifest.spec.rows)):
+            code, sentence = 5, f"{unexpected[:1].upper()}{unexpected[1:]}."
+        return RunReport(
+            run=manifest.run,
+            command="",
+            input=manifest.input,
+            campaign=manifest.campaign,
+            rows=manifest.spec.rows,
+            counts=_plain(counts),
+            balanced=tally.rows == manifest.spec.rows,
+            exit_code=exit_code_of(counts if code else excused(profile.expect, counts), stopped_by=code),
+            stopped=sentence,
+            results=str(files.results),
+            rejects=str(files.rejects) if tally.rejects else "",
+            left_out=manifest.spec.left_out,
+            reasons=dict(tally.reasons.most_common()),
+            warnings=map_columns(manifest.spec.columns, profile).notes,
+            requests=link.client.stats.requests,
+            retries=link.client.stats.retries,
+            next=self._next(manifest, tally, files, stopped),
+            seconds=self._seconds(),
+            rows_per_second=round(manifest.spec.rows / self._seconds(), 1),
+        )
+
+    def _next(self, manifest: Manifest, tally: Tally, files: Files, stopped: EtlError | None) -> str:
+        """The command that goes on from here."""
+        again = f" --simulate{self._repeat}" if manifest.simulated else self._repeat
+        load = f"--campaign {shlex.quote(manifest.campaign.name)}{again}"
+        if isinstance(stopped, StoppedError):
+            return f"obi load {shlex.quote(manifest.input)} {load}"
+        if _open(tally):
+            return f"obi resume {manifest.run}{self._repeat}"
+        return f"obi load {shlex.quote(str(files.rejects))} {load}" if tally.rejects else ""
+
+    def _seconds(self) -> float:
+        return max(round(time.monotonic() - self._began, 3), 0.001)
+
+
+def _survey(order: Order, source: Path) -> tuple[SourceSpec, Mapping]:
+    rules = order.profile.source
+    name = "standard input" if order.input == "-" else order.input
+    spec = survey(
+        source,
+        SurveyOptions(
+            encoding=rules.encoding,
+            delimiter=rules.delimiter,
+            sheet=rules.sheet,
+            header_row=rules.header_row,
+            hidden=rules.hidden,
+        ),
+        name=name,
+    )
+    rows = order.profile.expect.rows
+    if spec.rows == 0 and not (rows and rows[0] == 0):
+        raise InputError(
+            f"{name} has a header and no rows; a profile's [expect] rows = [0, …] would allow that."
+        )
+    return spec, map_columns(spec.columns, order.profile)
+
+
+def _settled(journal: Journal) -> dict[RowStatus, int]:
+    return {status: count for status, count in journal.counts().items() if status not in OPEN}
+
+
+def _open(tally: Tally) -> bool:
+    return any(tally.statuses[status] for status in OPEN)
+
+
+def _plain(counts: dict[RowStatus, int]) -> dict[str, int]:
+    return {status.value: counts[status] for status in RowStatus if counts.get(status)}
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": sys.version.split()[0]}
+    for name in _DISTRIBUTIONS:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
