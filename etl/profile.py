@@ -226,12 +226,17 @@ class Profile(_Part):
 GUESSED = Profile(name="guessed", guessing=True)
 
 
-def find_profile(given: str | None, *, region: str | None = None) -> Profile:
-    """The profile of this name or path, or the guessing one; ``region`` (ISO 3166-1 alpha-2) beats its own.
+def find_profile(given: str | None, *, region: str | None = None, hidden: str | None = None) -> Profile:
+    """The profile of this name or path, or the guessing one.
+
+    ``region`` (ISO 3166-1 alpha-2) and ``hidden`` beat the profile's own.
 
     Raises ProfileError that names key, value and what would be right.
     """
     profile = read_profile(given) if given else GUESSED
+    if hidden:
+        source = profile.source.model_copy(update={"hidden": hidden})
+        profile = profile.model_copy(update={"source": source})
     if region:
         try:
             profile = profile.model_validate(profile.frozen() | {"region": region})

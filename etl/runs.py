@@ -68,7 +68,8 @@ class Plan(Struct, frozen=True):
 class Runner:
     """Does runs with one set of settings and one state folder.
 
-    ``stop`` ends a run early, after what is in flight. ``question`` is asked before a new run sends
+    ``run`` names the run under way and ``sending`` says that it sends; ``stop`` ends it then, after what is
+    in flight. ``question`` is asked before a new run sends
     anything; the answer no ends it. ``repeat`` are the words that further commands need to find the same
     state (``--state-dir …``).
     """
@@ -87,7 +88,9 @@ class Runner:
         self._progress = progress or Silence()
         self._stop = stop or asyncio.Event()
         self._question = question
-        self._repeat = repeat
+        self.repeat = repeat
+        self.run = ""
+        self.sending = False
         self._began = time.monotonic()
 
     async def load(self, order: Order) -> RunReport:
@@ -276,6 +279,7 @@ class Runner:
                 f"{manifest.source} is not what run {manifest.run} began with, so the run can't go on; "
                 "load the new content with --new-run."
             )
+        self.run = manifest.run
         journal.note("state", "running")
         self._progress.begin(manifest.spec.rows, sum(_settled(journal).values()))
         stopped: EtlError | None = None
@@ -284,10 +288,12 @@ class Runner:
             work = Work.of(manifest, settings, scratch=scratch)
             try:
                 await self._expected(work, journal)
+                self.sending = True
                 await deliver(work, journal, link.client, progress=self._progress, stop=self._stop)
             except EtlError as error:
                 stopped = error
             finally:
+                self.sending = False
                 self._progress.end()
         make_way(files.results, journal)
         make_way(files.rejects, journal)
@@ -355,12 +361,12 @@ class Runner:
 
     def _next(self, manifest: Manifest, tally: Tally, files: Files, stopped: EtlError | None) -> str:
         """The command that goes on from here."""
-        again = f" --simulate{self._repeat}" if manifest.simulated else self._repeat
+        again = f" --simulate{self.repeat}" if manifest.simulated else self.repeat
         load = f"--campaign {shlex.quote(manifest.campaign.name)}{again}"
         if isinstance(stopped, StoppedError):
             return f"obi load {shlex.quote(manifest.input)} {load}"
         if _open(tally):
-            return f"obi resume {manifest.run}{self._repeat}"
+            return f"obi resume {manifest.run}{self.repeat}"
         return f"obi load {shlex.quote(str(files.rejects))} {load}" if tally.rejects else ""
 
     def _seconds(self) -> float:

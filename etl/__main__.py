@@ -1,0 +1,5 @@
+"""``python -m etl`` is ``obi``."""
+
+from etl.cli import main
+
+main()

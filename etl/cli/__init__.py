@@ -1,0 +1,72 @@
+"""The ``obi`` command.
+
+Heavy modules are imported inside the commands: ``--help`` must not wait for pandas.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from etl.cli.campaigns import campaigns
+from etl.cli.load import check, load, resume
+from etl.cli.runs import runs
+from etl.cli.simulator import simulator
+from etl.errors import EtlError
+
+_EPILOG = """
+Exit codes: 0 every row is in the campaign, or rightly not; 3 configuration; 4 input; 5 some rows invalid,
+rejected or unsent; 6 not authorised; 7 server unavailable; 8 state; 10 rows of unknown outcome; 130
+interrupted.
+"""
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EPILOG,
+    no_args_is_help=True,
+)
+@click.version_option(package_name="obi-import", prog_name="obi")
+def cli() -> None:
+    """Load lead files into contact centre campaigns: one true answer for every row.
+
+    \b
+    Try it without an account:
+      obi load leads.csv --simulate --campaign "Test Preview Campaign" --region GB
+    See what would be, and send nothing:
+      obi check leads.csv --region GB
+    """
+
+
+for command in (load, check, resume, runs, campaigns, simulator):
+    cli.add_command(command)
+
+
+def main() -> NoReturn:
+    """Run the command and end the process with its exit code; no traceback reaches a user."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except EtlError as error:
+        code = _tell(str(error), error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = _tell("Stopped.", 130)
+    except BrokenPipeError:
+        # Whoever read our output went away; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        if os.environ.get("OBI_DEBUG"):
+            raise
+        code = _tell(f"A bug in obi-import ({type(error).__name__}); OBI_DEBUG=1 shows where.", 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell(sentence: str, code: int) -> int:
+    click.echo(f"obi: {sentence}", err=True)
+    return code

@@ -1,0 +1,247 @@
+"""What a person sees: progress, the question before sending, the summary; and JSON for machines.
+
+Progress and questions go to standard error, the summary to standard output; with ``--json`` standard output
+holds one JSON object a run and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from etl.cli.telling import PlainProgress, RichProgress
+from etl.errors import EtlError
+from etl.progress import Progress, Silence
+from etl.records import LeftOut, RowStatus, RunReport
+
+if TYPE_CHECKING:
+    from etl.runs import Plan, Runner
+
+T = TypeVar("T")
+
+_MEANING = {
+    RowStatus.CREATED: "put into the campaign by this run",
+    RowStatus.EXISTS: "in the campaign already",
+    RowStatus.INVALID: "failed our checks, never sent",
+    RowStatus.DUPLICATE: "repeat an earlier row",
+    RowStatus.SUPPRESSED: "must not be called",
+    RowStatus.REJECTED: "refused by the server",
+    RowStatus.UNSENT: "not sent, the run ended first",
+    RowStatus.UNKNOWN: "sent, and the outcome is not known",
+    RowStatus.READY: "would be sent",
+}
+_LINES = 5
+
+
+class Screen:
+    """The terminal, or what stands for it, of one command."""
+
+    def __init__(self, *, as_json: bool, quiet: bool, verbose: bool, log_format: str) -> None:
+        self.as_json = as_json
+        self.verbose = verbose
+        self.stop = asyncio.Event()
+        self._err = Console(stderr=True, highlight=False)
+        self._out = self._err if as_json else Console(highlight=False)
+        self.progress: Progress = self._progress(quiet=quiet, log_format=log_format)
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> Screen:
+        """The screen that a command's options ask for; takes them out of ``options``."""
+        names = ("as_json", "quiet", "verbose", "log_format")
+        return cls(**{name: options.pop(name) for name in names})
+
+    def _progress(self, *, quiet: bool, log_format: str) -> Progress:
+        if quiet:
+            return Silence()
+        if self._err.is_terminal and log_format == "text":
+            return RichProgress(self._err, verbose=self.verbose)
+        return PlainProgress(as_json=log_format == "json", verbose=self.verbose)
+
+    # --- running ------------------------------------------------------------------------------------
+
+    def run(self, runner: Runner, work: Coroutine[Any, Any, T]) -> T:
+        """Run to the end; the first Ctrl-C lets what is in flight finish, the second stops at once."""
+
+        async def watched() -> T:
+            task = asyncio.create_task(work)
+            with self._signals(runner, task):
+                return await task
+
+        try:
+            return asyncio.run(watched())
+        except asyncio.CancelledError:
+            raise click.Abort from None
+
+    @contextlib.contextmanager
+    def _signals(self, runner: Runner, task: asyncio.Task[Any]) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        asked = 0
+
+        def on_signal() -> None:
+            nonlocal asked
+            asked += 1
+            if asked == 1 and runner.sending:
+                self.say("Stopping after what is in flight; once more stops at once.")
+                self.stop.set()
+            elif asked <= 2:
+                if runner.run:
+                    self.say(f"Stopped; go on with: obi resume {runner.run}{runner.repeat}")
+                task.cancel()
+            else:
+                os._exit(130)
+
+        signals = (signal.SIGINT, signal.SIGTERM) if os.name == "posix" else ()
+        for number in signals:
+            loop.add_signal_handler(number, on_signal)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+    # --- telling ------------------------------------------------------------------------------------
+
+    def say(self, sentence: str) -> None:
+        """Tell a person something."""
+        self._err.print(sentence, markup=False)
+
+    def question(self, plan: Plan) -> bool:
+        """Show what was understood, and ask; without a terminal nothing is asked, and the answer is yes."""
+        if not (sys.stdin.isatty() and self._err.is_terminal):
+            return True
+        self._show_plan(plan)
+        return click.confirm(f"Send {plan.spec.rows:,} rows into {plan.campaign.name!r}?", err=True)
+
+    def failed(self, error: EtlError, *, source: str) -> None:
+        """Tell what stopped a command before there was a run."""
+        click.echo(f"obi: {error}", err=True)
+        if self.as_json:
+            report = RunReport(
+                run="",
+                command="",
+                input=source,
+                campaign=None,
+                rows=0,
+                counts={},
+                balanced=True,
+                exit_code=error.exit_code,
+                stopped=str(error),
+            )
+            print_json(report)
+
+    def report(self, report: RunReport) -> None:
+        """Show the summary: counts that sum to the rows read, what was left out, what to do next."""
+        out = self._out
+        title = f"[bold]{_escape(report.input)}[/bold]"
+        if report.campaign:
+            title += f" → [bold]{_escape(report.campaign.name)}[/bold]"
+        out.print()
+        out.print(title + (f"  (run {report.run})" if report.run else ""), soft_wrap=True)
+        out.print(_counts(report))
+        for sentence in _sentences(report):
+            out.print(sentence, markup=False, soft_wrap=True)
+        if report.stopped:
+            self._err.print(f"obi: {report.stopped}", markup=False, soft_wrap=True)
+        if self.as_json:
+            print_json(report)
+
+    def _show_plan(self, plan: Plan) -> None:
+        spec, mapping = plan.spec, plan.mapping
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        table.add_row(
+            "input", _escape(f"{plan.order.input}: {spec.rows:,} rows, header on line {spec.header_line}")
+        )
+        for evidence in spec.evidence:
+            table.add_row("", _escape(evidence))
+        region = plan.order.profile.region or "none: national numbers are refused"
+        table.add_row("region", region)
+        table.add_row("numbers", _names(mapping.headers[column] for column in mapping.number_columns))
+        for field, column in mapping.fields.items():
+            table.add_row(field, _escape(mapping.headers[column].strip()))
+        if mapping.do_not_call:
+            table.add_row("do not call", _names(mapping.headers[column] for column in mapping.do_not_call))
+        table.add_row("agents see", _names(name for _, name in mapping.attributes) or "nothing else")
+        for note in mapping.notes:
+            table.add_row("note", _escape(note))
+        table.add_row("campaign", _escape(f"{plan.campaign.name} ({plan.campaign.status}) at {plan.server}"))
+        self._err.print(table)
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on standard output."""
+    click.echo(msgspec.json.encode(value))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on standard output."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*map(_escape, row))
+    Console(highlight=False).print(table)
+
+
+def print_facts(facts: Mapping[str, str]) -> None:
+    """Names and values on standard output, those without a value left out."""
+    print_table(("", ""), [(name, value) for name, value in facts.items() if value])
+
+
+def _counts(report: RunReport) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(justify="right")
+    for status, count in report.counts.items():
+        table.add_row(f"{count:,}", status, _MEANING[RowStatus(status)])
+    table.add_section()
+    word = (
+        "rows read, and the counts sum to them"
+        if report.balanced
+        else "rows read: THE COUNTS DO NOT SUM TO THEM"
+    )
+    table.add_row(f"[bold]{report.rows:,}[/bold]", "", word)
+    return table
+
+
+def _sentences(report: RunReport) -> Iterator[str]:
+    if report.reasons:
+        shown = list(report.reasons.items())[:_LINES]
+        yield "Reasons: " + ", ".join(f"{count:,} {code}" for code, count in shown)
+    for left_out in report.left_out:
+        yield f"Left out: {_left_out(left_out)}"
+    for warning in report.warnings:
+        yield f"Note: {warning}"
+    if report.results:
+        yield f"Results: {report.results}"
+    if report.rejects:
+        yield f"Rejects: {report.rejects}"
+    work = (
+        f"{report.requests:,} requests, {report.retries:,} of them retries"
+        if report.requests
+        else "nothing sent"
+    )
+    yield f"Took {report.seconds:.1f} s, {report.rows_per_second:,.0f} rows/s; {work}."
+    if report.next:
+        yield f"Next: {report.next}"
+
+
+def _left_out(left_out: LeftOut) -> str:
+    lines = ", ".join(map(str, left_out.lines[:_LINES])) + (" …" if left_out.count > _LINES else "")
+    return f"{left_out.count:,} times {left_out.reason}, line {lines}"
+
+
+def _names(names: Iterator[str] | Sequence[str]) -> str:
+    return _escape(", ".join(name.strip() for name in names))
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", r"\[")

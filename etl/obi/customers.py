@@ -1,0 +1,126 @@
+"""``/campaigns/{id}/customers``: finding, adding and deleting customers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeAlias
+
+from etl.obi.models import ItemResult, NewCustomer, StoredCustomer, encode
+from etl.obi.query import Filter, to_query
+from etl.obi.transport import Transport
+from etl.obi.wire import ANY, HTML, JSON, Call, item_reader, json_reader, read_id, read_nothing
+
+PAGE = 100
+"""Customers a page: the document's default ``limit``."""
+
+_LIST = Call("GET", "customers", accept=JSON)
+_GET = Call("GET", "customers/ID", accept=JSON)
+_ADD = Call("POST", "customers", accept=HTML, content_type=JSON)
+_DELETE = Call("DELETE", "customers/ID", accept=ANY)
+# The document asks for text/html in every POST, and answers this one in JSON.
+_ADD_LIST = Call("POST", "customers/list", accept=f"{JSON}, {HTML};q=0.5", content_type=JSON)
+
+_read_customers = json_reader(list[StoredCustomer])
+_read_customer = json_reader(StoredCustomer)
+
+_Page: TypeAlias = list[StoredCustomer]
+_Results: TypeAlias = list[ItemResult]
+
+
+class Customers:
+    """The customers of the interface's campaigns. Every method raises what ``Transport.request`` does."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.ignores_filters = False
+        """True once a look-up by externalId was answered with customers that it did not ask for."""
+
+    async def list(self, campaign_id: str, *, offset: int = 0, limit: int = PAGE, **filters: Filter) -> _Page:
+        """One page of the customers that match ``filters``, beginning at ``offset``.
+
+        Filters are any searchable field (``external_id``, ``call_result``, …), ``attribute_name`` and
+        ``attribute_value``, ``date_end=…``, ``include_script=True``. ``*`` and ``?`` are wildcards in values
+        but those of ids. A server may ignore a filter it does not know, and cap ``limit``.
+        """
+        query = to_query({**filters, "offset": offset, "limit": limit})
+        return await self._transport.request(
+            _LIST, _customers(campaign_id), read=_read_customers, query=query
+        )
+
+    async def iterate(
+        self, campaign_id: str, *, page_size: int = PAGE, **filters: Filter
+    ) -> AsyncIterator[_Page]:
+        """All customers that match ``filters``, page by page, none twice.
+
+        It ends at a page that holds no new customer, never at a short one: a server may cap the page size,
+        and one that ignores ``offset`` must not hold us forever. Ids are kept to know (about 130 bytes
+        each). The document promises no order: over a campaign that changes meanwhile, some may be missed.
+        """
+        seen: set[str] = set()
+        offset = 0
+        while page := await self.list(campaign_id, offset=offset, limit=page_size, **filters):
+            offset += len(page)
+            new = {customer.id: customer for customer in page if customer.id not in seen}
+            if not new:
+                return
+            seen.update(new)
+            yield [*new.values()]
+
+    async def find(self, campaign_id: str, external_id: str) -> StoredCustomer | None:
+        """The customer with exactly this externalId, None where there is none.
+
+        The server's own idea of equality does not count: it may ignore the filter, the case or trailing
+        blanks, or read ``*`` and ``?`` as patterns. None is certain, so a server that ignores the filter
+        costs a walk through the whole campaign; ``ignores_filters`` tells, and one ``iterate`` is cheaper
+        then than a second ``find``.
+        """
+        async for page in self.iterate(campaign_id, external_id=external_id):
+            for customer in page:
+                if customer.external_id == external_id:
+                    return customer
+            self.ignores_filters |= not _looks_alike(page, external_id)
+        return None
+
+    async def get(self, campaign_id: str, customer_id: str) -> StoredCustomer:
+        """The customer with this id (id32 or id36)."""
+        return await self._transport.request(
+            _GET, (*_customers(campaign_id), customer_id), read=_read_customer
+        )
+
+    async def add(self, campaign_id: str, customer: NewCustomer) -> str:
+        """Add one customer: its new id, empty where the server does not tell."""
+        body = encode(customer)
+        return await self._transport.request(_ADD, _customers(campaign_id), read=read_id, body=body)
+
+    async def add_list(
+        self, campaign_id: str, bodies: Sequence[bytes], *, stop_if_invalid: bool = False
+    ) -> _Results:
+        """Add customers, each ``encode``d already: one result each, in the order of ``bodies``.
+
+        ``stop_if_invalid``: if one fails the server's validation, none is added (the valid ones get 200).
+        Raises a RefusedError, ThrottledError or UnreachableError if nothing was processed for certain, and
+        UnknownOutcomeError if that can't be told, an answer of another length included.
+        """
+        return await self._transport.request(
+            _ADD_LIST,
+            (*_customers(campaign_id), "list"),
+            read=item_reader(len(bodies)),
+            query={"stopProcessIfInvalidEntriesFound": "true"} if stop_if_invalid else None,
+            body=b"[" + b",".join(bodies) + b"]",
+        )
+
+    async def delete(self, campaign_id: str, customer_id: str) -> None:
+        """Delete a customer; NotFoundError if it is not there (any more)."""
+        await self._transport.request(_DELETE, (*_customers(campaign_id), customer_id), read=read_nothing)
+
+
+def _customers(campaign_id: str) -> tuple[str, ...]:
+    return ("campaigns", campaign_id, "customers")
+
+
+def _looks_alike(page: _Page, external_id: str) -> bool:
+    """True if a filter may have chosen the page: only ids equal but for case and blanks, or a pattern."""
+    wanted = external_id.strip().casefold()
+    if "*" in wanted or "?" in wanted:
+        return True
+    return all((customer.external_id or "").strip().casefold() == wanted for customer in page)

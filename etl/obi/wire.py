@@ -1,0 +1,108 @@
+"""A call, its answer, and how the answer's body is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from etl.obi.models import ItemResult
+
+T = TypeVar("T")
+
+JSON = "application/json"
+HTML = "text/html"
+TEXT = "text/plain"
+ANY = "*/*"
+
+UNREADABLE = (msgspec.MsgspecError, ValueError)
+"""What a reader raises over a body that is not what the document promises."""
+
+_ID = re.compile(r'\s*"?([0-9A-Za-z-]{1,64})"?\s*', re.ASCII)
+
+
+class Call(Struct, frozen=True):
+    """One operation of the interface: HTTP method, a name for messages, and the media types it needs."""
+
+    method: str
+    name: str
+    accept: str = JSON
+    content_type: str = ""
+
+    @property
+    def changes(self) -> bool:
+        """True if the call changes something, so that repeating it is not harmless."""
+        return self.method != "GET"
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.name}"
+
+
+class Answer(Struct, frozen=True):
+    """What came back: HTTP status, headers (names in any case) and the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Reader = Callable[[Answer], T]
+"""Makes a value of a 2xx answer, or raises one of ``UNREADABLE``."""
+
+
+def json_reader(kind: type[T]) -> Reader[T]:
+    """A reader of JSON bodies of type ``kind``.
+
+    Types are taken strictly; only where that fails, numbers in text (``"201"``) and whole floats count as
+    integers, since a number is what they say.
+    """
+    strict = msgspec.json.Decoder(kind)
+    lax = msgspec.json.Decoder(kind, strict=False)
+
+    def read(answer: Answer) -> T:
+        try:
+            return strict.decode(answer.body)
+        except msgspec.ValidationError:
+            return lax.decode(answer.body)
+
+    return read
+
+
+_read_items = json_reader(list[ItemResult])
+
+
+def item_reader(expected: int) -> Reader[list[ItemResult]]:
+    """A reader of ``customers/list``'s answer: exactly ``expected`` items, or it is unreadable.
+
+    The order is the request's: the document implies it, and nothing in the answer could show another.
+    """
+
+    def read(answer: Answer) -> list[ItemResult]:
+        items = _read_items(answer)
+        if len(items) != expected:
+            raise ValueError(f"{len(items)} items for {expected} customers")
+        return items
+
+    return read
+
+
+def read_id(answer: Answer) -> str:
+    """The id of what was created: the body, or else the end of ``Location``; empty where neither has it."""
+    text = answer.body.decode(errors="replace")
+    if found := _ID.fullmatch(text):
+        return found[1]
+    location = answer.headers.get("Location", "").split("?")[0].rstrip("/")
+    if found := _ID.fullmatch(location.rpartition("/")[2]):
+        return found[1]
+    if text.strip():
+        raise ValueError("neither the body nor Location is an id")
+    return ""
+
+
+def read_nothing(answer: Answer) -> None:
+    """Nothing is due from PUT and DELETE; a page of HTML says that something else answered."""
+    if answer.body.lstrip().startswith(b"<"):
+        raise ValueError("a page of HTML")
