@@ -18,13 +18,13 @@ from typing import IO, Any, Protocol
 import msgspec
 
 from etl.errors import DiskFullError, OutputError
+from etl.records import PREFIXED
 
 Cell = str | int | None
 ENDINGS = (".csv", ".xlsx", ".jsonl", ".parquet")
 SHEET_ROWS = 1_048_575
 """Data rows that a sheet holds below its header (the limit of Excel's file format)."""
 _SHEET_CELL = 32_767
-_PREFIXED = frozenset("=+-@\t\r'＝＋－＠")  # noqa: RUF001  -- a spreadsheet runs the full-width forms too
 _GROUP = 10_000
 
 
@@ -113,7 +113,7 @@ class _Csv:
         del fault, note
         if not self._plain:
             cells = [
-                f"'{cell}" if isinstance(cell, str) and cell[:1] in _PREFIXED and cell else cell
+                f"'{cell}" if isinstance(cell, str) and cell[:1] in PREFIXED and cell else cell
                 for cell in cells
             ]
         self._rows.writerow(cells)

@@ -6,31 +6,18 @@ whole input, as a person counts records, and carry the line on which they begin.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from etl.records import SourceSpec
+from etl.records import SourceRow, SourceSpec
 from etl.sources import DataRecord, data_records, open_source
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class SourceRow(NamedTuple):
-    """A row of the input: its number, its line, the source's own cells, and what makes it ragged.
-
-    ``cells`` are in the order of ``SourceSpec.columns``. ``extra`` is empty for a sound row; else the fields
-    beyond the header's joined with `` | ``, ``(2 fields missing)``, or what an earlier run said.
-    """
-
-    row: int
-    line: int
-    cells: tuple[str, ...]
-    extra: str
 
 
 def rows(path: Path, spec: SourceSpec) -> Iterator[SourceRow]:
@@ -52,27 +39,31 @@ def frames(path: Path, spec: SourceSpec, *, chunk_rows: int = 10_000) -> Iterato
     The index ``row`` is the row's number (int64). Columns are the positions of ``spec.columns`` (``str``, an
     empty cell is ``""`` and never NA), then ``line`` (int64) and ``extra`` (``str``). Raises as ``rows``.
     """
-    own = [at for at, _ in spec.columns]
-    first = 1
-    with closing(_records(path, spec)) as records:
-        while chunk := list(islice(records, chunk_rows)):
-            yield _frame(chunk, own, first)
-            first += len(chunk)
-
-
-def _frame(chunk: list[DataRecord], own: list[int], first: int) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415  -- a quarter of a second that rows() and --help need not pay
 
-    lines, records, extras = zip(*chunk, strict=True)
-    columns = list(zip(*records, strict=True))
-    index = pd.RangeIndex(first, first + len(chunk), name="row")
-    data: dict[int | str, object] = {at: pd.array(columns[at], dtype="str") for at in own}
-    data["line"] = pd.array(lines, dtype="int64")
-    data["extra"] = pd.array(extras, dtype="str")
-    return pd.DataFrame(data, index=index)
+    own = [at for at, _ in spec.columns]
+    width = len(spec.header)
+    first = 1
+    with closing(_records(path, spec)) as records:
+        while True:
+            # One flat list of all cells: ten thousand small ones would keep the garbage collector busy.
+            lines: list[int] = []
+            cells: list[str] = []
+            extras: list[str] = []
+            for line, row_cells, extra in islice(records, chunk_rows):
+                lines.append(line)
+                cells.extend(row_cells)
+                extras.append(extra)
+            if not lines:
+                return
+            data: dict[int | str, Any] = {at: pd.array(cells[at::width], dtype="str") for at in own}
+            data["line"] = pd.array(lines, dtype="int64")
+            data["extra"] = pd.array(extras, dtype="str")
+            yield pd.DataFrame(data, index=pd.RangeIndex(first, first + len(lines), name="row"))
+            first += len(lines)
 
 
-def _records(path: Path, spec: SourceSpec) -> Iterator[DataRecord]:
+def _records(path: Path, spec: SourceSpec) -> Generator[DataRecord, None, None]:
     source = open_source(path, spec)
     records = source.records(spec.header_line)
     yield from data_records(records, spec, hidden_rows=source.hidden_rows)

@@ -37,8 +37,12 @@ OPEN = frozenset({RowStatus.UNSENT, RowStatus.UNKNOWN})
 """Rows that ``resume`` goes on with."""
 
 
+PREFIXED = frozenset("=+-@\t\r'＝＋－＠")  # noqa: RUF001  -- a spreadsheet runs the full-width forms too
+"""First characters of a cell that get a protective ``'`` in CSV for spreadsheets, and lose it on the way in."""
+
+
 class LeftOut(Struct, frozen=True):
-    """Lines that are no rows, and why: ``blank``, ``repeated header``, ``title``, ``footer``.
+    """Lines that are no rows, and why: ``blank``, ``repeated header``, ``title``, ``footer``, ``hidden``.
 
     ``count`` of them in all; ``lines`` are the numbers of the first twenty.
     """
