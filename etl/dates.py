@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from etl.records import Fault, Normal
 
-_NEVER = 9999
-_EARLIEST = 2000
+# The mark is the last second of 9999; a day before that year begins, so that it is so in every zone.
+_NEVER = datetime(9998, 12, 31)  # noqa: DTZ001  -- compared with the clock's time in any zone
+_EARLIEST = datetime(2000, 1, 1)  # noqa: DTZ001  -- the same
 _LONGEST = 100
 
 # ISO 8601 dates in calendar and week form, extended or basic; hours to 23, no leap second, any fraction.
@@ -101,23 +102,23 @@ def _readings(text: str, *, formats: Sequence[str], order: str) -> datetime | Fa
                 f"{text} can be two dates: say the order of day and month (date_order) or write {_EXAMPLE}"
             )
             return Fault("date.ambiguous", reason)
-        for only in found:
-            return _out_of_reach(only, text) or only
+        if found:
+            return _in_reach(found.pop(), text)
     return _unreadable(text, order)
 
 
 _EXAMPLE = "2027-04-03"
 
 
-def _out_of_reach(found: datetime, text: str) -> Fault | None:
+def _in_reach(found: datetime, text: str) -> datetime | Fault:
     """Refuse the interface's mark for "not to be called again", and the zero dates of databases."""
-    year = found.astimezone(UTC).year if found.tzinfo and _EARLIEST <= found.year < _NEVER else found.year
-    if year == _NEVER:
+    clock = found.replace(tzinfo=None)
+    if clock >= _NEVER:
         reason = f"{text} means that the lead is never called: leave it out, or give a real date"
         return Fault("date.never", reason)
-    if year < _EARLIEST:
-        return Fault("date.year", f"{text} is in the year {year}, before anything could be called")
-    return None
+    if clock < _EARLIEST:
+        return Fault("date.year", f"{text} is in the year {clock.year}, before anything could be called")
+    return found
 
 
 def _by_format(text: str, formats: Sequence[str]) -> Iterator[datetime]:

@@ -26,6 +26,7 @@ from phonenumbers import (
     national_significant_number,
     number_type,
     parse,
+    region_code_for_country_code,
 )
 
 from etl.records import Fault
@@ -146,9 +147,15 @@ def _kind(number: PhoneNumber, rules: PhoneRules) -> int | None:
     kind = number_type(number)
     if kind != PhoneNumberType.UNKNOWN:
         return kind
-    if rules.accept == "possible" and is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE:
-        return kind
-    return None
+    return kind if rules.accept == "possible" and _is_possible(number) else None
+
+
+def _is_possible(number: PhoneNumber) -> bool:
+    """Tell a number of fitting length that has its area code and no trunk 0 left in front of it."""
+    if is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
+        return False
+    plan = plan_of(region_code_for_country_code(number.country_code or 0))
+    return not number.italian_leading_zero or plan is None or plan.trunk != "0"
 
 
 # --- readings that a parse does not tell about ---------------------------------------------------------

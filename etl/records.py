@@ -38,7 +38,7 @@ OPEN = frozenset({RowStatus.UNSENT, RowStatus.UNKNOWN})
 
 
 PREFIXED = frozenset("=+-@\t\r'＝＋－＠")  # noqa: RUF001  -- a spreadsheet runs the full-width forms too
-"""First characters of a cell that get a protective ``'`` in CSV for spreadsheets, and lose it on the way in."""
+"""First characters of a cell that get a protective ``'`` in CSV for spreadsheets, and lose it on input."""
 
 
 class LeftOut(Struct, frozen=True):

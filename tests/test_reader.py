@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from etl.errors import InputError
-from etl.reader import SourceRow, frames, rows
-from etl.records import SourceSpec
+from etl.reader import frames, rows
+from etl.records import SourceRow, SourceSpec
 from etl.survey import SurveyOptions, survey
 
 DELIMITERS = (",", ";", "\t", "|")

@@ -36,7 +36,7 @@ def expand(words: Sequence[str]) -> list[str]:
 
 
 def one_path(folder: str | None, source: str, *, word: str, several: bool) -> str:
-    """Where ``--results`` or ``--rejects`` puts the answers of ``source``; a folder, where there are several."""
+    """Where ``--results`` or ``--rejects`` puts the answers of ``source``; for several, a folder."""
     if not folder:
         return ""
     if Path(folder).is_dir():
