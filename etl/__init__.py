@@ -1,1 +1,47 @@
-"""Bulk loader for contact centre campaigns over the OBI v1 interface."""
+"""Bulk loader for contact centre campaigns: a lead file in, customers in a campaign, an answer for every row.
+
+``load``, ``aload``, ``resume``, ``check``, ``Client``, ``Profile``, ``Settings``, ``RunReport``,
+``RowOutcome`` and ``EtlError`` are the public names; each is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from etl.api import aload, check, load, resume
+    from etl.errors import EtlError
+    from etl.obi import Client
+    from etl.profile import Profile
+    from etl.records import RowOutcome, RunReport
+    from etl.settings import Settings
+
+__all__ = [
+    "Client",
+    "EtlError",
+    "Profile",
+    "RowOutcome",
+    "RunReport",
+    "Settings",
+    "aload",
+    "check",
+    "load",
+    "resume",
+]
+
+_HOMES = {
+    "Client": "etl.obi",
+    "EtlError": "etl.errors",
+    "Profile": "etl.profile",
+    "RowOutcome": "etl.records",
+    "RunReport": "etl.records",
+    "Settings": "etl.settings",
+    **dict.fromkeys(("aload", "check", "load", "resume"), "etl.api"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'etl' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,112 @@
+"""The Python interface: three lines in a notebook, an Airflow task or a script.
+
+::
+
+    from etl import load
+
+    report = load("leads.csv", campaign="Spring", region="GB")
+    assert report.exit_code == 0, report.stopped or report.counts
+
+Nothing here prints or logs. What stops a load before it is a run is raised as an EtlError; what stops it
+later stands in the report, with the results written as far as they are known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from etl.profile import Profile, find_profile
+from etl.progress import Progress
+from etl.records import RunReport
+from etl.runs import Order, Runner
+from etl.settings import Settings, load_settings
+
+T = TypeVar("T")
+
+
+async def aload(
+    source: str | Path,
+    *,
+    campaign: str,
+    profile: Profile | str | None = None,
+    region: str | None = None,
+    settings: Settings | None = None,
+    results: str | Path = "",
+    rejects: str | Path = "",
+    simulate: bool = False,
+    new_run: bool = False,
+    progress: Progress | None = None,
+    stop: asyncio.Event | None = None,
+) -> RunReport:
+    """Load one input into one campaign; an unfinished load of the same content is continued.
+
+    ``source`` is a path, or ``-`` for standard input. ``campaign`` is an id or an exact name. ``profile`` is
+    a Profile, a path, a built-in name, or None to go by the header. ``settings`` default to the
+    environment's and ``obi.toml``'s. ``stop``, once set, ends the load after what is in flight.
+
+    Raises EtlError while there is no run yet: ConfigError, InputError, ApiError, StateError.
+    """
+    order = Order(
+        input=str(source),
+        profile=_profile(profile, region),
+        campaign=campaign,
+        results=str(results or ""),
+        rejects=str(rejects or ""),
+        new_run=new_run,
+        simulate=simulate,
+    )
+    return await Runner(settings or load_settings(), progress=progress, stop=stop).load(order)
+
+
+def load(source: str | Path, *, campaign: str, **options: Any) -> RunReport:
+    """``aload`` for code without an event loop; takes the same arguments, and works in notebooks too."""
+    return _finished(aload(source, campaign=campaign, **options))
+
+
+def resume(run: str = "", *, settings: Settings | None = None) -> RunReport | None:
+    """Go on with an unfinished run; None where there is none.
+
+    ``run`` may be empty where only one run is unfinished. Raises StateError, and EtlError as ``aload`` does.
+    """
+    return _finished(Runner(settings or load_settings()).resume(run))
+
+
+def check(
+    source: str | Path,
+    *,
+    campaign: str = "",
+    profile: Profile | str | None = None,
+    region: str | None = None,
+    settings: Settings | None = None,
+    results: str | Path = "",
+    rejects: str | Path = "",
+) -> RunReport:
+    """Decide every row and write what would be, sending nothing. Arguments and errors as of ``aload``."""
+    order = Order(
+        input=str(source),
+        profile=_profile(profile, region),
+        campaign=campaign,
+        results=str(results or ""),
+        rejects=str(rejects or ""),
+    )
+    return _finished(Runner(settings or load_settings()).check(order))
+
+
+def _profile(given: Profile | str | None, region: str | None) -> Profile:
+    if isinstance(given, Profile):
+        return given.model_validate(given.frozen() | {"region": region}) if region else given
+    return find_profile(given, region=region)
+
+
+def _finished(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end; in a thread of its own where this one has a running loop, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, work).result()
