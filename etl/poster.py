@@ -55,8 +55,8 @@ class Customers(Protocol):
     ) -> list[ItemResult]:
         """Add customers; one result a body, in order."""
 
-    async def find(self, campaign_id: str, external_id: str) -> StoredCustomer | None:
-        """Give the customer of this externalId, None where there is none."""
+    async def find_all(self, campaign_id: str, external_ids: Sequence[str]) -> dict[str, StoredCustomer]:
+        """Give the customers of these externalIds that are there."""
 
 
 class Ledger(Protocol):
@@ -104,7 +104,6 @@ class Poster:
         self._server_time = server_time
         self._on_outcomes = on_outcomes
         self._sleep = sleep
-        self._look_ups = asyncio.Semaphore(8)
         self._most_items: int | None = None
         self._given_up: list[Batch] = []
         self._lost_in_a_row = 0
@@ -205,8 +204,8 @@ class Poster:
             status = refusal.status or 400
             text = refusal.body if isinstance(refusal, BadRequestError) else str(refusal)
             sent = replace(batch, attempts=batch.attempts + 1)
-            outcome = await self._explain(batch.items[0], ItemResult(status, None, text), sent)
-            self._keep(batch, [outcome], done=True)
+            refused = [(batch.items[0], ItemResult(status, None, text))]
+            self._keep(batch, await self._explain(refused, sent), done=True)
             return
         half = (size + 1) // 2
         if isinstance(refusal, TooLargeError):
@@ -240,17 +239,26 @@ class Poster:
         if settled:
             self._keep(sent, settled, done=not refused and not doubtful)
         if refused:
-            explained = await asyncio.gather(*(self._explain(item, result, sent) for item, result in refused))
-            self._keep(sent, explained, done=not doubtful)
+            self._keep(sent, await self._explain(refused, sent), done=not doubtful)
         return replace(sent, items=tuple(doubtful), in_doubt=True) if doubtful else None
 
-    async def _explain(self, item: Item, result: ItemResult, sent: Batch) -> RowOutcome:
-        """Say what a refusal means by looking: the text may be in any language, and the id may be taken."""
-        stored = await self._look_up(item)
-        for attempt in range(2) if sent.in_doubt and stored is None else ():
-            # What we sent before may have landed, and the server may not show it yet.
-            await self._pause(attempt + 1)
-            stored = stored or await self._look_up(item)
+    async def _explain(self, refused: Sequence[tuple[Item, ItemResult]], sent: Batch) -> Outcomes:
+        """Say what refusals mean by looking: the text may be in any language, and the id may be taken."""
+        stored = await self._look_up([item for item, _ in refused])
+        for attempt in range(2) if sent.in_doubt else ():
+            missing = [item for item, _ in refused if item.customer.external_id not in stored]
+            if missing:
+                # What we sent before may have landed, and the server may not show it yet.
+                await self._pause(attempt + 1)
+                stored |= await self._look_up(missing)
+        return [
+            self._refusal(item, result, sent, stored.get(item.customer.external_id))
+            for item, result in refused
+        ]
+
+    def _refusal(
+        self, item: Item, result: ItemResult, sent: Batch, stored: StoredCustomer | None
+    ) -> RowOutcome:
         if result.status_code == 201:
             return self._created(item, sent, stored_id=stored.id if stored else "")
         if stored is not None:
@@ -266,15 +274,15 @@ class Poster:
 
     async def _settle_by_looking(self, batch: Batch) -> Batch | None:
         """Settle what is in the campaign; gives what is missing, None where nothing is left to send."""
-        found = await asyncio.gather(*(self._look_up(item) for item in batch.items))
-        settled = [
-            self._found(item, batch, stored)
-            for item, stored in zip(batch.items, found, strict=True)
-            if stored is not None
+        stored = await self._look_up(batch.items)
+        found = [
+            self._found(item, batch, stored[item.customer.external_id])
+            for item in batch.items
+            if item.customer.external_id in stored
         ]
-        missing = tuple(item for item, stored in zip(batch.items, found, strict=True) if stored is None)
-        if settled:
-            self._keep(batch, settled, done=not missing)
+        missing = tuple(item for item in batch.items if item.customer.external_id not in stored)
+        if found:
+            self._keep(batch, found, done=not missing)
         return replace(batch, items=missing) if missing else None
 
     def _give_up(self, batch: Batch) -> None:
@@ -293,9 +301,9 @@ class Poster:
         for batch in self._given_up if self._rules.on_unknown == "verify" else ():
             await self._settle_by_looking(batch)
 
-    async def _look_up(self, item: Item) -> StoredCustomer | None:
-        async with self._look_ups:
-            return await self._customers.find(self._campaign_id, item.customer.external_id)
+    async def _look_up(self, items: Sequence[Item]) -> dict[str, StoredCustomer]:
+        ids = [item.customer.external_id for item in items]
+        return await self._customers.find_all(self._campaign_id, ids)
 
     async def _pause(self, attempt: int) -> None:
         """Full jitter: the pauses of many workers must not fall together."""

@@ -195,6 +195,7 @@ class Profile(_Part):
     """
 
     name: str = "obi"
+    campaign: str = ""
     region: Region = ""
     region_column: str = ""
     source: SourceRules = SourceRules()

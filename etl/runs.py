@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,15 +22,16 @@ from msgspec.structs import replace
 from etl.campaigns import find_fit_campaign
 from etl.columns import Mapping, map_columns
 from etl.errors import EtlError, InputChangedError, InputError, InterruptedRunError, StateError, StoppedError
-from etl.expectations import excused, outcome_unexpected, rows_unexpected
+from etl.expectations import outcome_unexpected, rows_unexpected
 from etl.files import check_files, files_of, make_way, remember, remove_own
 from etl.journal import Journal
 from etl.link import SIMULATOR, Link, connected
 from etl.pipeline import Work, deliver, preview, publish, rehearse
 from etl.profile import Profile
 from etl.progress import Progress, Silence
-from etl.reconciler import Files, Tally
-from etl.records import OPEN, CampaignRef, Manifest, RowStatus, RunReport, SourceSpec, exit_code_of
+from etl.reconciler import Files
+from etl.records import OPEN, CampaignRef, Manifest, RowStatus, RunReport, SourceSpec
+from etl.reports import check_report, has_open_rows, run_report
 from etl.settings import Settings
 from etl.state import JOURNAL, SOURCE, StateFolder
 from etl.survey import SurveyOptions, fingerprint, spool, survey
@@ -106,7 +106,7 @@ class Runner:
             )
             check_files(files, source=order.input, rows=spec.rows)
             async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
-                campaign = await find_fit_campaign(link.client, order.campaign)
+                campaign = await find_fit_campaign(link.client, _campaign(order))
                 with self.state.campaign_lock(link.server, campaign.id, wait=self.settings.wait_lock):
                     earlier = None if order.new_run else self._unfinished(spec, campaign, link)
                     if earlier is not None:
@@ -167,7 +167,7 @@ class Runner:
         """Decide every row and write what would be, sending nothing."""
         self._began = time.monotonic()
         with self._copied(order) as source, self.state.scratch() as scratch:
-            spec, mapping = _survey(order, source)
+            spec, _ = _survey(order, source)
             files = files_of(
                 order.input,
                 results=order.results,
@@ -176,7 +176,7 @@ class Runner:
                 plain=self.settings.plain,
             )
             check_files(files, source=order.input, rows=spec.rows)
-            campaign = await self._campaign_to_check(order) if order.campaign else None
+            campaign = await self._campaign_to_check(order) if _campaign(order) else None
             work = Work(
                 source=source,
                 spec=spec,
@@ -186,27 +186,14 @@ class Runner:
                 scratch=scratch,
             )
             tally = await asyncio.to_thread(preview, work, files=files)
-        unexpected = rows_unexpected(order.profile.expect, spec.rows) or outcome_unexpected(
-            order.profile.expect, tally.statuses, spec.rows
-        )
-        counts = tally.statuses if unexpected else excused(order.profile.expect, tally.statuses)
-        return RunReport(
-            run="",
-            command="check",
-            input=order.input,
+        return check_report(
+            order.profile,
+            spec,
+            tally,
+            source=order.input,
             campaign=campaign,
-            rows=spec.rows,
-            counts=_plain(tally.statuses),
-            balanced=tally.rows == spec.rows,
-            exit_code=exit_code_of(counts, stopped_by=5 if unexpected else 0),
-            stopped=f"{unexpected[:1].upper()}{unexpected[1:]}." if unexpected else "",
-            results=str(files.results),
-            rejects=str(files.rejects) if tally.rejects else "",
-            left_out=spec.left_out,
-            reasons=dict(tally.reasons.most_common()),
-            warnings=mapping.notes,
+            files=files,
             seconds=self._seconds(),
-            rows_per_second=round(spec.rows / self._seconds(), 1),
         )
 
     # --- beginning ----------------------------------------------------------------------------------
@@ -266,7 +253,7 @@ class Runner:
 
     async def _campaign_to_check(self, order: Order) -> CampaignRef:
         async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
-            return await find_fit_campaign(link.client, order.campaign)
+            return await find_fit_campaign(link.client, _campaign(order))
 
     # --- working ------------------------------------------------------------------------------------
 
@@ -303,10 +290,18 @@ class Runner:
             remember(files.rejects, journal)
         else:
             remove_own(files.rejects, journal)
-        report = self._report(journal, link, tally, files=files, stopped=stopped)
-        report = replace(report, command=command, resumed=resumed)
+        report = run_report(
+            manifest, tally, files=files, stopped=stopped, repeat=self.repeat, seconds=self._seconds()
+        )
+        report = replace(
+            report,
+            command=command,
+            resumed=resumed,
+            requests=link.client.stats.requests,
+            retries=link.client.stats.retries,
+        )
         journal.note("report", report)
-        journal.note("state", "stopped" if _open(tally) else "finished")
+        journal.note("state", "stopped" if has_open_rows(tally) else "finished")
         return report
 
     async def _expected(self, work: Work, journal: Journal) -> None:
@@ -325,52 +320,12 @@ class Runner:
         if unexpected := outcome_unexpected(expect, counts, work.spec.rows):
             raise StoppedError(f"Nothing was sent: {unexpected}.")
 
-    # --- telling ------------------------------------------------------------------------------------
-
-    def _report(
-        self, journal: Journal, link: Link, tally: Tally, *, files: Files, stopped: EtlError | None
-    ) -> RunReport:
-        manifest = journal.manifest
-        profile = Profile.thawed(manifest.profile)
-        counts = tally.statuses
-        code = stopped.exit_code if stopped else 0
-        sentence = str(stopped) if stopped else ""
-        if not stopped and (unexpected := outcome_unexpected(profile.expect, counts, manifest.spec.rows)):
-            code, sentence = 5, f"{unexpected[:1].upper()}{unexpected[1:]}."
-        return RunReport(
-            run=manifest.run,
-            command="",
-            input=manifest.input,
-            campaign=manifest.campaign,
-            rows=manifest.spec.rows,
-            counts=_plain(counts),
-            balanced=tally.rows == manifest.spec.rows,
-            exit_code=exit_code_of(counts if code else excused(profile.expect, counts), stopped_by=code),
-            stopped=sentence,
-            results=str(files.results),
-            rejects=str(files.rejects) if tally.rejects else "",
-            left_out=manifest.spec.left_out,
-            reasons=dict(tally.reasons.most_common()),
-            warnings=map_columns(manifest.spec.columns, profile).notes,
-            requests=link.client.stats.requests,
-            retries=link.client.stats.retries,
-            next=self._next(manifest, tally, files, stopped),
-            seconds=self._seconds(),
-            rows_per_second=round(manifest.spec.rows / self._seconds(), 1),
-        )
-
-    def _next(self, manifest: Manifest, tally: Tally, files: Files, stopped: EtlError | None) -> str:
-        """The command that goes on from here."""
-        again = f" --simulate{self.repeat}" if manifest.simulated else self.repeat
-        load = f"--campaign {shlex.quote(manifest.campaign.name)}{again}"
-        if isinstance(stopped, StoppedError):
-            return f"obi load {shlex.quote(manifest.input)} {load}"
-        if _open(tally):
-            return f"obi resume {manifest.run}{self.repeat}"
-        return f"obi load {shlex.quote(str(files.rejects))} {load}" if tally.rejects else ""
-
     def _seconds(self) -> float:
         return max(round(time.monotonic() - self._began, 3), 0.001)
+
+
+def _campaign(order: Order) -> str:
+    return order.campaign or order.profile.campaign
 
 
 def _survey(order: Order, source: Path) -> tuple[SourceSpec, Mapping]:
@@ -397,14 +352,6 @@ def _survey(order: Order, source: Path) -> tuple[SourceSpec, Mapping]:
 
 def _settled(journal: Journal) -> dict[RowStatus, int]:
     return {status: count for status, count in journal.counts().items() if status not in OPEN}
-
-
-def _open(tally: Tally) -> bool:
-    return any(tally.statuses[status] for status in OPEN)
-
-
-def _plain(counts: dict[RowStatus, int]) -> dict[str, int]:
-    return {status.value: counts[status] for status in RowStatus if counts.get(status)}
 
 
 def _versions() -> dict[str, str]:

@@ -16,6 +16,7 @@ import contextlib
 import errno
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -39,6 +40,7 @@ class StateFolder:
         try:
             for folder in (self.path, self._runs, self._incoming, self._locks):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._tidy()
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise DiskFullError(f"No space is left for the state folder {self.path}.") from None
@@ -46,6 +48,13 @@ class StateFolder:
                 f"The state folder {self.path} can't be made: {error.strerror}; "
                 "name another with --state-dir."
             ) from None
+
+    def _tidy(self) -> None:
+        """Remove copies of inputs that a killed process left behind."""
+        yesterday = time.time() - 86_400
+        for left in self._incoming.iterdir():
+            if left.stat().st_mtime < yesterday:
+                shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
     @property
     def _runs(self) -> Path:

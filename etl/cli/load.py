@@ -174,6 +174,8 @@ def _each_input(
             repeat=again(state_dir=options["state_dir"]),
             **({"question": question} if question else {}),
         )
+        if screen.stop.is_set():
+            break
         codes.append(_one_input(runner, replace(asked, input=source, **paths), screen, work))
     return worst_exit(codes)
 

@@ -80,8 +80,6 @@ OUTPUTS = grouped(
 )
 
 
-def again(**flags: Any) -> str:
-    """The flags that a further command must repeat to find the same state, with a leading space."""
-    return "".join(
-        f" --{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in flags.items() if value
-    )
+def again(*, state_dir: Path | None) -> str:
+    """What a further command must repeat to find the same state, with a leading space."""
+    return f" --state-dir {shlex.quote(str(state_dir.absolute()))}" if state_dir else ""

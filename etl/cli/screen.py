@@ -41,6 +41,8 @@ _MEANING = {
     RowStatus.READY: "would be sent",
 }
 _LINES = 5
+_WIDE = 1_000
+"""Columns of a table that goes into a file or a pipe: what reads it there does not want it folded."""
 
 
 class Screen:
@@ -185,11 +187,14 @@ def print_json(value: Any) -> None:
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on standard output."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for at, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=at == 0)
     for row in rows:
         table.add_row(*map(_escape, row))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    console.print(table)
 
 
 def print_facts(facts: Mapping[str, str]) -> None:
@@ -235,8 +240,8 @@ def _sentences(report: RunReport) -> Iterator[str]:
 
 
 def _left_out(left_out: LeftOut) -> str:
-    lines = ", ".join(map(str, left_out.lines[:_LINES])) + (" …" if left_out.count > _LINES else "")
-    return f"{left_out.count:,} times {left_out.reason}, line {lines}"
+    lines = ", ".join(map(str, left_out.lines[:_LINES])) + (", …" if left_out.count > _LINES else "")
+    return f"{left_out.count:,} {left_out.reason} (line{'s' if left_out.count > 1 else ''} {lines})"
 
 
 def _names(names: Iterator[str] | Sequence[str]) -> str:
