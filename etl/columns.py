@@ -6,8 +6,7 @@ and the input lacks stops the run; so does a header that the profile names and t
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
@@ -40,6 +39,10 @@ COMMON_NAMES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 """Headers of common exports, recognised where no profile was given; the first found is the first dialled."""
+
+
+_DIALLED = frozenset({"phone1", "phone2", "phone3"})
+"""Normal names of attributes that the interface makes numbers of."""
 
 
 class Mapping(Struct, frozen=True, kw_only=True):
@@ -159,19 +162,31 @@ def _attributes(header: _Header, profile: Profile, taken: set[int]) -> tuple[tup
                 f"The profile names the column {column!r} (attributes), and the input has none"
                 f"{nearest(column, header.written)}"
             )
+    for old, new in rules.rename.items():
+        if normal_header(new) in _DIALLED:
+            raise ProfileError(
+                f"The profile renames {old!r} to {new!r}, which would be dialled; choose another name."
+            )
     chosen = []
     for at, written in header.columns:
         name = written.strip() or f"Column {at + 1}"
-        if at in taken or normal_header(name) in {"phone1", "phone2", "phone3"}:
+        if at in taken or normal_header(name) in _DIALLED:
             continue
         if _matches(name, rules.include) and not _matches(name, rules.exclude):
             chosen.append((at, rename.get(normal_header(written), name)))
-    seen: Counter[str] = Counter()
-    unique = []
-    for at, name in chosen:
-        seen[name] += 1
-        unique.append((at, name if seen[name] == 1 else f"{name} ({seen[name]})"))
-    return tuple(unique)
+    return tuple(zip((at for at, _ in chosen), _distinct([name for _, name in chosen]), strict=True))
+
+
+def _distinct(names: Sequence[str]) -> Iterator[str]:
+    """The names, a repeated one with the first ordinal that makes it differ from all others."""
+    given, used = set(names), set[str]()
+    for name in names:
+        unique, ordinal = name, 1
+        while unique in used or (ordinal > 1 and unique in given):
+            ordinal += 1
+            unique = f"{name} ({ordinal})"
+        used.add(unique)
+        yield unique
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -36,7 +36,7 @@ def check_files(files: Files, *, source: str, rows: int) -> None:
     if files.results == files.rejects:
         raise OutputError(f"Results and rejects would both go to {files.results}; name two files.")
     for path in (files.results, files.rejects):
-        if source != "-" and path.exists() and path.samefile(source):
+        if source != "-" and path.exists() and Path(source).exists() and path.samefile(source):
             raise OutputError(f"{path} is the input itself; name another file.")
         check_writable(path, rows=rows)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from msgspec import Struct
@@ -18,10 +18,14 @@ SIMULATOR = "simulator"
 
 
 class Link(Struct, frozen=True):
-    """A connected client, and what its server is called in manifests and locks."""
+    """A connected client, and what its server is called in manifests and locks.
+
+    ``on_retry`` may be added to: each is told of each repeated call.
+    """
 
     client: Client
     server: str
+    on_retry: list[Callable[[RetryNotice], None]]
 
 
 @asynccontextmanager
@@ -34,8 +38,13 @@ async def connected(
     """
     told = progress or Silence()
 
+    listeners: list[Callable[[RetryNotice], None]] = [
+        lambda notice: told.retrying(notice.call, notice.wait, notice.reason)
+    ]
+
     def on_retry(notice: RetryNotice) -> None:
-        told.retrying(notice.call, notice.wait, notice.reason)
+        for listener in listeners:
+            listener(notice)
 
     if simulate:
         from etl.simulator import Simulator  # noqa: PLC0415  -- only who simulates waits for it
@@ -44,7 +53,7 @@ async def connected(
             Simulator(db=StateFolder(settings.state_dir).simulator) as simulator,
             Client(connection_of(settings, simulator.base_url, secret=False), on_retry=on_retry) as client,
         ):
-            yield Link(client, SIMULATOR)
+            yield Link(client, SIMULATOR, listeners)
         return
     url = base_url or settings.base_url
     if not url:
@@ -53,7 +62,7 @@ async def connected(
             "https://HOST/RI/obi, or try --simulate."
         )
     async with Client(connection_of(settings, url), on_retry=on_retry) as client:
-        yield Link(client, url)
+        yield Link(client, url, listeners)
 
 
 def connection_of(settings: Settings, base_url: str, *, secret: bool = True) -> Connection:

@@ -180,12 +180,8 @@ def _weighed(number: PhoneNumber | None, written: _Written, *, plan: Plan) -> Nu
     elif number is not None and len(digits) < len(_e164(number)) + 1:
         number = None  # Cape Verde and Samoa dial abroad with a single 0: too little to go by
     national = PhoneNumber(country_code=plan.code, national_number=int(digits))
-    readings = (number, national, _parsed(plus, None))
-    good = {
-        _e164(each): (each, kind)
-        for each in readings
-        if each is not None and (kind := _kind(each, rules)) is not None
-    }
+    readings = {_e164(each): each for each in (number, national, _parsed(plus, None)) if each is not None}
+    good = {e164: (each, kind) for e164, each in readings.items() if (kind := _kind(each, rules)) is not None}
     if len(good) > 1:
         reason = f"{quoted(text)} can be read as {' or as '.join(good)}: write it with a plus"
         return Fault("phone.ambiguous", reason)

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from etl.columns import map_columns
 from etl.duplicates import Duplicates, Seen
 from etl.errors import InterruptedRunError, StateError
 from etl.journal import InDoubt, Journal
-from etl.obi import Client
+from etl.link import Link
 from etl.obi.models import moment
 from etl.pace import Pace
 from etl.payload import item_of
@@ -79,7 +79,7 @@ def decisions(work: Work) -> Generator[list[Decided], None, None]:
 
 
 async def deliver(
-    work: Work, journal: Journal, client: Client, *, progress: Progress, stop: asyncio.Event
+    work: Work, journal: Journal, link: Link, *, progress: Progress, stop: asyncio.Event
 ) -> None:
     """Send every row that is not settled yet, and settle it.
 
@@ -89,13 +89,15 @@ async def deliver(
     journal.drop_claims()
     numbers = itertools.count(journal.next_batch())
     settings = work.settings
+    pace = pace_of(settings)
+    link.on_retry.append(lambda _notice: pace.strained())
 
     def server_time() -> float | None:
-        offset = client.server_time_offset
+        offset = link.client.server_time_offset
         return None if offset is None else time.time() + offset
 
     poster = Poster(
-        customers=client.customers,
+        customers=link.client.customers,
         ledger=journal,
         campaign_id=journal.manifest.campaign.id,
         rules=PostRules(
@@ -104,7 +106,7 @@ async def deliver(
             stop_if_invalid=settings.stop_batch_if_invalid,
             backoff=settings.backoff,
         ),
-        pace=pace_of(settings),
+        pace=pace,
         numbers=numbers,
         server_time=server_time,
         on_outcomes=progress.advance,
@@ -175,15 +177,17 @@ def publish(journal: Journal, *, files: Files, stopped: bool) -> Tally:
     )
 
 
-def rehearse(work: Work, journal: Journal) -> Counter[RowStatus]:
-    """Decide every row before anything is sent; rows that will not be sent are kept in the journal."""
+def rehearse(
+    work: Work, *, record: Callable[[list[RowOutcome]], None] = lambda _outcomes: None
+) -> Counter[RowStatus]:
+    """Decide every row before anything is sent, and count; ``record`` is given those that won't be sent."""
     counts: Counter[RowStatus] = Counter()
-    with Journal.open(journal.path) as aside, closing(decisions(work)) as frames_decided:
+    with closing(decisions(work)) as frames_decided:
         for decided in frames_decided:
             outcomes = [answer for answer in decided if isinstance(answer, RowOutcome)]
             counts.update(outcome.status for outcome in outcomes)
             counts[RowStatus.READY] += len(decided) - len(outcomes)
-            aside.record(outcomes)
+            record(outcomes)
     return counts
 
 

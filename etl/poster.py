@@ -78,6 +78,8 @@ class Ledger(Protocol):
 class Poster:
     """Sends the batches of one run.
 
+    Once it is stopping, by ``stop`` or by an error, it begins nothing new and leaves what is in doubt so.
+
     ``numbers`` gives numbers to batches that a split makes. ``server_time`` gives the time by the server's
     clock in POSIX seconds, None while it is not known. ``on_outcomes`` is told of rows as they are settled.
     """
@@ -106,6 +108,7 @@ class Poster:
         self._sleep = sleep
         self._most_items: int | None = None
         self._given_up: list[Batch] = []
+        self._not_created: dict[int, int] = {}  # row → the status with which the server said so last
         self._lost_in_a_row = 0
         self._stopped_by: EtlError | None = None
         self._stopping = asyncio.Event()
@@ -168,6 +171,8 @@ class Poster:
             if self._rules.on_unknown == "verify":
                 await self._pause(sendings)
                 rest = await self._settle_by_looking(rest)
+            if rest is not None and self._stopping.is_set():
+                return  # the journal has it as sent: resume looks
             if rest is not None and (sendings >= self._rules.rounds or self._rules.on_unknown == "hold"):
                 self._give_up(rest)
                 return
@@ -186,6 +191,8 @@ class Poster:
             )
         except UnknownOutcomeError:
             self._pace.strained()
+            for row in batch.rows:
+                self._not_created.pop(row, None)
             return replace(sent, in_doubt=True)
         except (TooLargeError, BadRequestError) as refusal:
             await self._take_apart(batch, refusal)
@@ -219,7 +226,8 @@ class Poster:
         ]
         self._ledger.split(batch.number, parts)
         for part in parts:
-            await self._deliver(part)
+            if not self._stopping.is_set():
+                await self._deliver(part)
 
     # --- answers ------------------------------------------------------------------------------------
 
@@ -232,7 +240,10 @@ class Poster:
                 settled.append(self._created(item, sent, stored_id=result.id))
             elif result.status_code == 200 and self._rules.stop_if_invalid:
                 settled.append(self._held_back(item, sent))
-            elif result.status_code in {200, 429} or result.status_code >= 500:
+            elif result.status_code in {200, 429}:
+                self._not_created[item.customer.row] = result.status_code
+                doubtful.append(item)
+            elif result.status_code >= 500:
                 doubtful.append(item)
             else:
                 refused.append((item, result))
@@ -326,6 +337,12 @@ class Poster:
         )
 
     def _unknown(self, item: Item, batch: Batch) -> RowOutcome:
+        """What to say of a row that is not settled; the server may have said that it was not created."""
+        if said := self._not_created.get(item.customer.row):
+            error = f"the server answered {said} each time, which means that the row was not created"
+            return self._outcome(
+                item, batch, RowStatus.UNSENT, status_code=said, code="unsent.not_created", error=error
+            )
         error = "the server did not say whether it took the row; `obi resume` looks again"
         return self._outcome(item, batch, RowStatus.UNKNOWN, code="unknown.no_answer", error=error)
 

@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from phonenumbers import SUPPORTED_REGIONS
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from etl.errors import ConfigError, ProfileError
 from etl.settings import explain, nearest, read_toml
@@ -23,8 +32,16 @@ def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
-Region = Annotated[str, Field(pattern=r"^([A-Z]{2})?$")]
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple, json_schema_input_type=str | tuple[str, ...])]
+
+
+def _is_a_region(value: str) -> str:
+    if value and value not in SUPPORTED_REGIONS:
+        raise ValueError("must be a country code of two letters, such as GB, DE or US")
+    return value
+
+
+Region = Annotated[str, Field(pattern=r"^([A-Z]{2})?$"), AfterValidator(_is_a_region)]
 
 
 class _Part(BaseModel):

@@ -85,10 +85,20 @@ def _common(
         "rejects": str(files.rejects) if tally.rejects else "",
         "left_out": spec.left_out,
         "reasons": dict(tally.reasons.most_common()),
-        "warnings": map_columns(spec.columns, profile).notes,
+        "warnings": (*map_columns(spec.columns, profile).notes, *_advice(tally)),
         "seconds": seconds,
         "rows_per_second": round(spec.rows / seconds, 1),
     }
+
+
+def _advice(tally: Tally) -> list[str]:
+    """What would mend many rows at once."""
+    national = tally.reasons["phone.no_region"]
+    return (
+        [f"{national:,} rows have national numbers: say of which country, as in --region GB"]
+        if national
+        else []
+    )
 
 
 def _exit_code(profile: Profile, tally: Tally, stopped_by: int) -> int:
@@ -102,7 +112,8 @@ def _next(manifest: Manifest, tally: Tally, *, files: Files, stopped: EtlError |
     again = f" --simulate{repeat}" if manifest.simulated else repeat
     where = f"--campaign {shlex.quote(manifest.campaign.name)}{again}"
     if isinstance(stopped, StoppedError):
-        return f"obi load {shlex.quote(manifest.input)} {where}"
+        # The stopped run would go on under the limit that stopped it.
+        return f"obi load {shlex.quote(manifest.input)} {where} --new-run"
     if has_open_rows(tally):
         return f"obi resume {manifest.run}{repeat}"
     return f"obi load {shlex.quote(str(files.rejects))} {where}" if tally.rejects else ""

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -56,13 +57,14 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True):
-    """What a load is about to do, for the question before it does."""
+    """What a load is about to do, for the question before it does; ``count`` decides every row for it."""
 
     order: Order
     spec: SourceSpec
     mapping: Mapping
     campaign: CampaignRef
     server: str
+    count: Callable[[], dict[RowStatus, int]]
 
 
 class Runner:
@@ -121,8 +123,16 @@ class Runner:
                                 plain=bool(journal.manifest.settings["plain"]),
                             )
                             return await self._work(journal, link, files=files, command="load", resumed=True)
-                    if not self._question(Plan(order, spec, mapping, campaign, link.server)):
-                        raise InterruptedRunError("Nothing was sent.")
+                    with self.state.scratch() as scratch:
+                        count = partial(
+                            rehearse,
+                            self._work_on(
+                                order, source=source, spec=spec, campaign=campaign, scratch=scratch
+                            ),
+                        )
+                        plan = Plan(order, spec, mapping, campaign, link.server, count)
+                        if not self._question(plan):
+                            raise InterruptedRunError("Nothing was sent.")
                     with self._begin(
                         order, source, spec=spec, campaign=campaign, files=files, link=link
                     ) as journal:
@@ -177,14 +187,7 @@ class Runner:
             )
             check_files(files, source=order.input, rows=spec.rows)
             campaign = await self._campaign_to_check(order) if _campaign(order) else None
-            work = Work(
-                source=source,
-                spec=spec,
-                profile=order.profile,
-                settings=self.settings,
-                campaign_end=campaign.end_date if campaign else "",
-                scratch=scratch,
-            )
+            work = self._work_on(order, source=source, spec=spec, campaign=campaign, scratch=scratch)
             tally = await asyncio.to_thread(preview, work, files=files)
         return check_report(
             order.profile,
@@ -197,6 +200,18 @@ class Runner:
         )
 
     # --- beginning ----------------------------------------------------------------------------------
+
+    def _work_on(
+        self, order: Order, *, source: Path, spec: SourceSpec, campaign: CampaignRef | None, scratch: Path
+    ) -> Work:
+        return Work(
+            source=source,
+            spec=spec,
+            profile=order.profile,
+            settings=self.settings,
+            campaign_end=campaign.end_date if campaign else "",
+            scratch=scratch,
+        )
 
     @contextlib.contextmanager
     def _copied(self, order: Order) -> Iterator[Path]:
@@ -276,7 +291,7 @@ class Runner:
             try:
                 await self._expected(work, journal)
                 self.sending = True
-                await deliver(work, journal, link.client, progress=self._progress, stop=self._stop)
+                await deliver(work, journal, link, progress=self._progress, stop=self._stop)
             except EtlError as error:
                 stopped = error
             finally:
@@ -311,7 +326,7 @@ class Runner:
             raise StoppedError(f"Nothing was sent: {unexpected}.")
         if not (work.settings.strict or expect.invalid_max):
             return
-        counts = await asyncio.to_thread(rehearse, work, journal)
+        counts = await asyncio.to_thread(rehearse, work, record=journal.record)
         invalid = counts[RowStatus.INVALID]
         if work.settings.strict and invalid:
             raise StoppedError(

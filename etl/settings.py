@@ -93,6 +93,8 @@ class Settings(BaseSettings):
         value = value.strip().rstrip("/")
         if value and not value.lower().startswith(("http://", "https://")):
             raise ValueError("must begin with https:// or http://, as in https://HOST/RI/obi")
+        if "@" in value.partition("://")[2].partition("/")[0]:
+            raise ValueError("holds credentials; put them into OBI_USERNAME and OBI_PASSWORD instead")
         return value
 
     @classmethod
@@ -131,7 +133,8 @@ class _TomlSource(PydanticBaseSettingsSource):
         for key in data:
             if key not in Settings.model_fields:
                 raise ConfigError(f"{self.path}: {key} is not a setting{nearest(key, Settings.model_fields)}")
-        return data
+        # A secret's file that a stronger source names beats the secret itself in this one.
+        return {key: value for key, value in data.items() if f"{key}_file" not in self.current_state}
 
 
 def settings_files() -> tuple[Path, ...]:
@@ -177,7 +180,8 @@ def explain(error: ValidationError, *, where: str, model: type[BaseModel]) -> st
     if first["type"] == "extra_forbidden":
         return f"{where}: {key} is not a key{nearest(path[-1], _keys_beside(model, path))}{more}"
     value = first.get("input")
-    shown = "" if any(name in key.lower() for name in _CREDENTIALS) else f" = {value!r}"
+    secret = any(name in key.lower() for name in _CREDENTIALS) or "@" in str(value)  # as in me:word@host
+    shown = "" if secret else f" = {value!r}"
     message = str(first["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return f"{where}: {key}{shown}: {message[:1].lower()}{message[1:]}.{more}"
 

@@ -122,7 +122,15 @@ class Screen:
         if not (sys.stdin.isatty() and self._err.is_terminal):
             return True
         self._show_plan(plan)
-        return click.confirm(f"Send {plan.spec.rows:,} rows into {plan.campaign.name!r}?", err=True)
+        with self._err.status("checking every row"):
+            counts = plan.count()
+        for status, count in counts.items():
+            if count:
+                self._err.print(f"{count:>9,}  {status.value}  {_MEANING[status]}", markup=False)
+        sent = counts.get(RowStatus.READY, 0)
+        return click.confirm(
+            f"Send {sent:,} of {plan.spec.rows:,} rows into {plan.campaign.name!r}?", err=True
+        )
 
     def failed(self, error: EtlError, *, source: str) -> None:
         """Tell what stopped a command before there was a run."""

@@ -1,0 +1,180 @@
+"""One value → its normal form or the reason why it has none, for every field but the phone numbers.
+
+Each function gives ``Normal`` (the value, and a warning for what was changed) or ``Fault`` (a stable code
+``field.what`` and a sentence). The fields and their forms are those of the interface's document; refused is
+what could put a lead under a wrong id, or have it called in a wrong way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from etl.dates import date, time_zone
+from etl.records import Fault, Normal
+
+__all__ = [
+    "attribute_name",
+    "attribute_value",
+    "date",
+    "derived_external_id",
+    "dialing_mode",
+    "external_id",
+    "guid",
+    "time_zone",
+    "whole_number",
+    "yes_no",
+]
+
+_MOST = 2**31 - 1
+_LONGEST_ID = 255
+
+
+# --- ids ----------------------------------------------------------------------------------------------
+
+_MANGLED = re.compile(
+    r"[+-]?\d(?:[.,]\d+)?E[+-]\d{2,3}|#+|#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!)", re.IGNORECASE
+)
+_SALESFORCE15 = re.compile(r"[0-9A-Za-z]{15}")
+_SALESFORCE18 = re.compile(r"[0-9A-Za-z]{15}[A-Z0-5]{3}", re.IGNORECASE)
+_CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_GUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+
+
+def external_id(text: str, *, prefix: str = "", salesforce18: bool = False) -> Normal | Fault:
+    """Give an external id, trimmed, behind ``prefix``; invisible characters go, with a warning.
+
+    ``*`` and ``?`` are refused since look-ups read them as wildcards. ``salesforce18`` turns Salesforce's
+    15 characters, which differ by case alone, into the 18 that don't, and checks those that have 18.
+    """
+    visible = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    value = visible.strip()
+    if fault := _unfit(prefix + value if value else ""):
+        return fault
+    if _MANGLED.fullmatch(value):
+        return Fault(
+            "externalId.mangled", f"a spreadsheet has spoilt the id to {value}: take it from the source"
+        )
+    if salesforce18 and _SALESFORCE15.fullmatch(value):
+        value += _salesforce_checksum(value)
+    elif salesforce18 and _SALESFORCE18.fullmatch(value) and value[15:] != _salesforce_checksum(value):
+        return Fault("externalId.checksum", "upper and lower case of the Salesforce id have been changed")
+    warning = "invisible characters were taken out of the id" if visible != text else ""
+    return Normal(prefix + value, warning)
+
+
+def _unfit(value: str) -> Fault | None:
+    if not value:
+        return Fault("externalId.missing", "there is no externalId")
+    if any(char in "*?" for char in value):
+        return Fault("externalId.wildcard", "the id has * or ? in it, which look-ups take for a pattern")
+    if any(map(_is_control, value)):
+        return Fault("externalId.control", "the id has a line break or another control character in it")
+    if len(value) > _LONGEST_ID:
+        return Fault("externalId.long", f"the id is longer than {_LONGEST_ID} characters")
+    return None
+
+
+def _salesforce_checksum(value: str) -> str:
+    """Give the three characters that say which of the first fifteen are in upper case, five each."""
+    groups = (value[at : at + 5] for at in (0, 5, 10))
+    return "".join(
+        _CHECKSUM[sum(1 << place for place, char in enumerate(group) if char.isupper())] for group in groups
+    )
+
+
+def derived_external_id(e164: str, parts: Sequence[str] = ()) -> str:
+    """Give the id of a row that has none: ``d1-`` and 32 hexadecimal digits of a SHA-256.
+
+    It depends on the first good number and on ``parts`` (trimmed, in order), each behind its length so
+    that no two rows join to the same text. It must never change: a repeated load is recognised by it.
+    """
+    texts = (
+        unicodedata.normalize("NFC", part.strip()).encode("utf-8", "surrogatepass") for part in (e164, *parts)
+    )
+    joined = b"".join(b"%d:%b" % (len(text), text) for text in texts)
+    return f"d1-{hashlib.sha256(joined).hexdigest()[:32]}"
+
+
+def guid(text: str) -> Normal | Fault:
+    """Give an agent's id as 32 hexadecimal digits in upper case, from id32 or id36, in braces or not."""
+    value = text.strip()
+    if value.startswith("{") and value.endswith("}"):
+        value = value[1:-1]
+    if _GUID.fullmatch(value):
+        return Normal(value.replace("-", "").upper())
+    return Fault(
+        "agentId.invalid", "the agent's id is no GUID: 32 hexadecimal digits, with or without dashes"
+    )
+
+
+# --- choices and numbers --------------------------------------------------------------------------------
+
+_MODES = ("PREVIEW", "PREDICTIVE")
+_WHOLE = re.compile(r"\+?([0-9]{1,20})(?:[.,]0+)?")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_YES = _words("1 1.0 y yes true t x on oui o ja j si sí s sim wahr vrai verdadero vero da tak")
+_NO = _words("0 0.0 n no false f off non nein nee nej não nao falsch faux falso nie ei - null")
+
+
+def dialing_mode(text: str) -> Normal | Fault:
+    """Give PREVIEW or PREDICTIVE, the two modes of a customer, from any case."""
+    value = text.strip().upper()
+    if value in _MODES:
+        return Normal(value)
+    return Fault(
+        "dialingMode.unknown", f"{_shown(text)} is no dialing mode of a customer: PREVIEW or PREDICTIVE"
+    )
+
+
+def whole_number(text: str, *, field: str) -> Normal | Fault:
+    """Give a whole number from 0 to 2,147,483,647 in digits; a number cell's ``5.0`` is 5."""
+    value = text.strip()
+    if not value.isascii() or not (match := _WHOLE.fullmatch(value)):
+        return Fault(f"{field}.invalid", f"{_shown(text)} is no whole number of 0 or more")
+    if (number := int(match[1])) > _MOST:
+        return Fault(f"{field}.large", f"{_shown(text)} is more than {_MOST}")
+    return Normal(str(number))
+
+
+def yes_no(text: str) -> bool | None:
+    """Read a flag: yes or no in the larger languages; empty is no. None where it can't be read."""
+    value = text.strip().casefold()
+    if value in _YES:
+        return True
+    return False if not value or value in _NO else None
+
+
+# --- attributes -----------------------------------------------------------------------------------------
+
+
+def attribute_name(text: str) -> Normal:
+    """Give an attribute's name on one line, trimmed, without control characters."""
+    spaced = " ".join(re.split(r"[\t\r\n]+", text.strip()))
+    value = "".join(char for char in spaced if not _is_control(char)).strip()
+    return Normal(value, _STRIPPED if len(value) != len(spaced.strip()) else "")
+
+
+def attribute_value(text: str) -> Normal:
+    """Give a value without control characters but line breaks and tabs, which people do write."""
+    value = "".join(char for char in text if char in "\t\r\n" or not _is_control(char))
+    return Normal(value, _STRIPPED if len(value) != len(text) else "")
+
+
+_STRIPPED = "control characters were taken out"
+
+
+def _is_control(char: str) -> bool:
+    """Tell controls (C0, C1, DEL), line and paragraph separators, and halves of characters (surrogates)."""
+    return unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}
+
+
+def _shown(text: str) -> str:
+    return '"' + "".join(char if char.isprintable() else "?" for char in text.strip()[:40]) + '"'

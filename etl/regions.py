@@ -1,0 +1,138 @@
+"""Where a lead is: names of countries → regions, and numbers → time zones.
+
+The names come with libraries that are here anyway: English ones from the tz database, those of other
+languages from libphonenumber. Only the alpha-3 codes and everyday names that neither has stand here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from importlib.resources import files
+
+from phonenumbers import SUPPORTED_REGIONS, NumberParseException, parse
+
+# ISO 3166-1: alpha-2 and alpha-3 code together.
+_CODES = """
+ADAND AEARE AFAFG AGATG AIAIA ALALB AMARM AOAGO ARARG ASASM ATAUT AUAUS AWABW AXALA AZAZE BABIH BBBRB BDBGD
+BEBEL BFBFA BGBGR BHBHR BIBDI BJBEN BLBLM BMBMU BNBRN BOBOL BQBES BRBRA BSBHS BTBTN BWBWA BYBLR BZBLZ CACAN
+CCCCK CDCOD CFCAF CGCOG CHCHE CICIV CKCOK CLCHL CMCMR CNCHN COCOL CRCRI CUCUB CVCPV CWCUW CXCXR CYCYP CZCZE
+DEDEU DJDJI DKDNK DMDMA DODOM DZDZA ECECU EEEST EGEGY EHESH ERERI ESESP ETETH FIFIN FJFJI FKFLK FMFSM FOFRO
+FRFRA GAGAB GBGBR GDGRD GEGEO GFGUF GGGGY GHGHA GIGIB GLGRL GMGMB GNGIN GPGLP GQGNQ GRGRC GTGTM GUGUM GWGNB
+GYGUY HKHKG HNHND HRHRV HTHTI HUHUN IDIDN IEIRL ILISR IMIMN ININD IOIOT IQIRQ IRIRN ISISL ITITA JEJEY JMJAM
+JOJOR JPJPN KEKEN KGKGZ KHKHM KIKIR KMCOM KNKNA KPPRK KRKOR KWKWT KYCYM KZKAZ LALAO LBLBN LCLCA LILIE LKLKA
+LRLBR LSLSO LTLTU LULUX LVLVA LYLBY MAMAR MCMCO MDMDA MEMNE MFMAF MGMDG MHMHL MKMKD MLMLI MMMMR MNMNG MOMAC
+MPMNP MQMTQ MRMRT MSMSR MTMLT MUMUS MVMDV MWMWI MXMEX MYMYS MZMOZ NANAM NCNCL NENER NFNFK NGNGA NINIC NLNLD
+NONOR NPNPL NRNRU NUNIU NZNZL OMOMN PAPAN PEPER PFPYF PGPNG PHPHL PKPAK PLPOL PMSPM PRPRI PSPSE PTPRT PWPLW
+PYPRY QAQAT REREU ROROU RSSRB RURUS RWRWA SASAU SBSLB SCSYC SDSDN SESWE SGSGP SHSHN SISVN SJSJM SKSVK SLSLE
+SMSMR SNSEN SOSOM SRSUR SSSSD STSTP SVSLV SXSXM SYSYR SZSWZ TCTCA TDTCD TGTGO THTHA TJTJK TKTKL TLTLS TMTKM
+TNTUN TOTON TRTUR TTTTO TVTUV TWTWN TZTZA UAUKR UGUGA USUSA UYURY UZUZB VAVAT VCVCT VEVEN VGVGB VIVIR VNVNM
+VUVUT WFWLF WSWSM YEYEM YTMYT ZAZAF ZMZMB ZWZWE
+"""
+_ALIASES = {
+    "uk": "GB",
+    "greatbritain": "GB",
+    "england": "GB",
+    "scotland": "GB",
+    "wales": "GB",
+    "northernireland": "GB",
+    "us": "US",
+    "usa": "US",
+    "unitedstatesofamerica": "US",
+    "america": "US",
+    "holland": "NL",
+    "czechia": "CZ",
+    "republicofireland": "IE",
+    "russianfederation": "RU",
+    "southkorea": "KR",
+    "republicofkorea": "KR",
+    "northkorea": "KP",
+    "turkiye": "TR",
+    "uae": "AE",
+    "kosovo": "XK",
+    "ivorycoast": "CI",
+    "burma": "MM",
+    "eswatini": "SZ",
+    "cesko": "CZ",
+    "slovakrepublic": "SK",
+    "ksa": "SA",
+    "macedonia": "MK",
+    "osterreich": "AT",
+    "schweiz": "CH",
+    "suisse": "CH",
+    "svizzera": "CH",
+}
+
+
+@lru_cache(maxsize=4096)
+def region_of(text: str) -> str | None:
+    """Give the region (ISO 3166-1 alpha-2, ``GB``) that a country cell means, None where it says none.
+
+    Alpha-2 and alpha-3 codes and country names, in English and the larger languages, in any case. A name
+    that means several countries in several languages is none.
+    """
+    key = _key(text[:100])
+    code = text[:100].strip().upper()  # as it is: N/A is not Namibia
+    if code in SUPPORTED_REGIONS:
+        return code
+    return _codes().get(code) or _ALIASES.get(key) or _english().get(key) or _foreign().get(key)
+
+
+def _key(name: str) -> str:
+    """Give a name without case, accents, articles and punctuation; ``Korea, Republic of`` put in order."""
+    last, _, first = name.partition(",")
+    plain = unicodedata.normalize("NFKD", f"{first} {last}").casefold().replace("&", " and ")
+    words = re.sub(r"[^\w\s]|_", "", plain).split()
+    return "".join("st" if word == "saint" else word for word in words if word != "the")
+
+
+@lru_cache(maxsize=1)
+def _codes() -> dict[str, str]:
+    return {code[2:]: code[:2] for code in _CODES.split()}
+
+
+@lru_cache(maxsize=1)
+def _english() -> dict[str, str]:
+    table = (files("tzdata") / "zoneinfo" / "iso3166.tab").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in table.splitlines() if line and not line.startswith("#"))
+    return {_key(name): code for code, name in rows if code in SUPPORTED_REGIONS}
+
+
+@lru_cache(maxsize=1)
+def _foreign() -> dict[str, str]:
+    from phonenumbers.geodata.locale import LOCALE_DATA  # noqa: PLC0415  -- large, and seldom needed
+
+    found: dict[str, str] = {}
+    for code, names in LOCALE_DATA.items():
+        for name in names.values():
+            if code in SUPPORTED_REGIONS and not name.startswith("*"):
+                key = _key(name)
+                found[key] = code if found.get(key, code) == code else ""
+    return {key: code for key, code in found.items() if code}
+
+
+def time_zone_of(e164: str) -> str | None:
+    """Give the IANA time zone of an E.164 number if it can only be one, else None.
+
+    Names that the tz database links to one another are one zone: a British mobile number may be in
+    London, Jersey, Guernsey or on the Isle of Man, and has London's time in each.
+    """
+    from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_number  # noqa: PLC0415  -- large data
+
+    try:
+        zones = time_zones_for_number(parse(e164))
+    except NumberParseException:
+        return None
+    links = _zone_links()
+    targets = {links.get(zone, zone) for zone in zones}
+    if len(targets) != 1 or UNKNOWN_TIMEZONE in targets:
+        return None
+    return zones[0] if len(zones) == 1 else targets.pop()
+
+
+@lru_cache(maxsize=1)
+def _zone_links() -> dict[str, str]:
+    """Give the tz database's links: name → the zone that it is another name of."""
+    lines = (files("tzdata") / "zoneinfo" / "tzdata.zi").read_text(encoding="utf-8").splitlines()
+    return {name: target for target, name in (line.split()[1:] for line in lines if line.startswith("L "))}
