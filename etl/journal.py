@@ -1,8 +1,9 @@
 """The truth of a run: what was decided for each row, on disk before it counts.
 
 One SQLite file a run (WAL). A batch is ``claimed`` when it is made, ``sent`` just before its bytes leave,
-and a row is settled when its outcome stands in ``outcomes``. After a crash, a row of a batch that was sent
-and has no outcome is in doubt; a row that was only claimed was certainly not sent.
+and a row is settled when its outcome stands in ``outcomes``; ``open`` counts the rows of a batch that are
+not. After a crash, a row of a batch that was sent and has no outcome is in doubt; a row that was only
+claimed was certainly not sent.
 
 Sendings and outcomes are committed with ``synchronous=FULL``: a power cut must not make a sent batch look
 unsent, nor a created row look in doubt. A lost claim costs nothing and is committed with the next sending.
@@ -32,7 +33,7 @@ _SCHEMA = """
 CREATE TABLE facts (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE batches (
     number INTEGER PRIMARY KEY, state TEXT NOT NULL, attempts INTEGER NOT NULL, sent_at REAL,
-    rows BLOB NOT NULL
+    open INTEGER NOT NULL, rows BLOB NOT NULL
 );
 CREATE TABLE outcomes (
     row INTEGER PRIMARY KEY, status TEXT NOT NULL, status_code INTEGER, id TEXT NOT NULL,
@@ -44,7 +45,12 @@ _COLUMNS = RowOutcome.__struct_fields__
 _NAMES = ", ".join(_COLUMNS)
 _MARKS = ", ".join("?" * len(_COLUMNS))
 _PUT_OUTCOME = f"INSERT OR REPLACE INTO outcomes ({_NAMES}) VALUES ({_MARKS})"  # noqa: S608  -- our own words
-_IN_DOUBT = "SELECT number, attempts, sent_at, rows FROM batches WHERE state = 'sent' ORDER BY number"
+_IN_DOUBT = (
+    "SELECT number, attempts, sent_at, rows FROM batches WHERE state = 'sent' AND open > 0 ORDER BY number"
+)
+_SETTLE = (
+    "UPDATE batches SET open = open - ?, rows = CASE WHEN open > ? THEN rows ELSE x'' END WHERE number = ?"
+)
 
 
 class Claimed(Struct, frozen=True, array_like=True):
@@ -173,14 +179,12 @@ class Journal:
         with self._committed():
             self._db.execute("UPDATE batches SET state = 'claimed' WHERE number = ?", (number,))
 
-    def settle(self, number: int, outcomes: Sequence[RowOutcome], *, done: bool) -> None:
-        """Keep the outcomes of rows of a batch; ``done`` when none of its rows is left in doubt."""
+    def settle(self, number: int, outcomes: Sequence[RowOutcome]) -> None:
+        """Keep the outcomes of rows of a batch; those that are ``unknown`` stay in doubt."""
+        settled = sum(outcome.status is not RowStatus.UNKNOWN for outcome in outcomes)
         with self._committed():
             self._put(outcomes)
-            if done:
-                self._db.execute(
-                    "UPDATE batches SET state = 'settled', rows = x'' WHERE number = ?", (number,)
-                )
+            self._db.execute(_SETTLE, (settled, settled, number))
 
     def drop_claims(self) -> None:
         """Forget batches that an earlier process made and never sent."""
@@ -255,12 +259,13 @@ class Journal:
             for item in batch.items
         ]
         self._db.execute(
-            "INSERT INTO batches VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)",
             (
                 batch.number,
                 "sent" if batch.in_doubt else "claimed",
                 batch.attempts,
                 batch.sent_at,
+                len(rows),
                 msgspec.json.encode(rows),
             ),
         )

@@ -16,6 +16,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from etl import outcomes
 from etl.errors import (
     ApiError,
     BadRequestError,
@@ -27,10 +28,7 @@ from etl.errors import (
 )
 from etl.obi.models import ItemResult, StoredCustomer
 from etl.pace import Pace
-from etl.payload import differences, is_of_this_run
 from etl.records import Batch, Item, RowOutcome, RowStatus
-
-Outcomes = list[RowOutcome]
 
 
 class PostRules(Struct, frozen=True, kw_only=True):
@@ -71,8 +69,8 @@ class Ledger(Protocol):
     def split(self, number: int, parts: Sequence[Batch]) -> None:
         """Put parts in the place of a batch."""
 
-    def settle(self, number: int, outcomes: Sequence[RowOutcome], *, done: bool) -> None:
-        """Keep outcomes of its rows; ``done`` when none is left in doubt."""
+    def settle(self, number: int, outcomes: Sequence[RowOutcome]) -> None:
+        """Keep outcomes of its rows."""
 
 
 class Poster:
@@ -212,7 +210,7 @@ class Poster:
             text = refusal.body if isinstance(refusal, BadRequestError) else str(refusal)
             sent = replace(batch, attempts=batch.attempts + 1)
             refused = [(batch.items[0], ItemResult(status, None, text))]
-            self._keep(batch, await self._explain(refused, sent), done=True)
+            await self._explain(refused, sent)
             return
         half = (size + 1) // 2
         if isinstance(refusal, TooLargeError):
@@ -232,29 +230,31 @@ class Poster:
     # --- answers ------------------------------------------------------------------------------------
 
     async def _settle(self, sent: Batch, results: Sequence[ItemResult]) -> Batch | None:
-        settled: Outcomes = []
+        settled: list[RowOutcome] = []
         refused: list[tuple[Item, ItemResult]] = []
         doubtful: list[Item] = []
         for item, result in zip(sent.items, results, strict=True):
-            if result.status_code == 201 and result.id:
-                settled.append(self._created(item, sent, stored_id=result.id))
-            elif result.status_code == 200 and self._rules.stop_if_invalid:
-                settled.append(self._held_back(item, sent))
-            elif result.status_code in {200, 429}:
-                self._not_created[item.customer.row] = result.status_code
+            status, row = result.status_code, item.customer.row
+            self._not_created.pop(row, None)
+            if status == 201 and result.id:
+                settled.append(outcomes.created(item, sent, result.id))
+            elif status == 200 and self._rules.stop_if_invalid:
+                settled.append(outcomes.held_back(item, sent))
+            elif status in {200, 429}:
+                self._not_created[row] = status
                 doubtful.append(item)
-            elif result.status_code >= 500:
+            elif status >= 500:
                 doubtful.append(item)
             else:
                 refused.append((item, result))
         if settled:
-            self._keep(sent, settled, done=not refused and not doubtful)
+            self._keep(sent, settled)
         if refused:
-            self._keep(sent, await self._explain(refused, sent), done=not doubtful)
+            await self._explain(refused, sent)
         return replace(sent, items=tuple(doubtful), in_doubt=True) if doubtful else None
 
-    async def _explain(self, refused: Sequence[tuple[Item, ItemResult]], sent: Batch) -> Outcomes:
-        """Say what refusals mean by looking: the text may be in any language, and the id may be taken."""
+    async def _explain(self, refused: Sequence[tuple[Item, ItemResult]], sent: Batch) -> None:
+        """Settle refusals by looking: their text may be in any language, and the id may be taken."""
         stored = await self._look_up([item for item, _ in refused])
         for attempt in range(2) if sent.in_doubt else ():
             missing = [item for item, _ in refused if item.customer.external_id not in stored]
@@ -262,43 +262,47 @@ class Poster:
                 # What we sent before may have landed, and the server may not show it yet.
                 await self._pause(attempt + 1)
                 stored |= await self._look_up(missing)
-        return [
-            self._refusal(item, result, sent, stored.get(item.customer.external_id))
+        explained = [
+            self._explained(item, result, sent, stored=stored.get(item.customer.external_id))
             for item, result in refused
         ]
+        self._keep(sent, explained)
+        self._remember_unknown(sent, explained)
 
-    def _refusal(
-        self, item: Item, result: ItemResult, sent: Batch, stored: StoredCustomer | None
+    def _explained(
+        self, item: Item, result: ItemResult, sent: Batch, *, stored: StoredCustomer | None
     ) -> RowOutcome:
-        if result.status_code == 201:
-            return self._created(item, sent, stored_id=stored.id if stored else "")
+        status = result.status_code
+        if status == 201:
+            return outcomes.created(item, sent, stored.id if stored else "")
         if stored is not None:
-            return self._found(item, sent, stored, status_code=result.status_code)
-        return self._outcome(
-            item,
-            sent,
-            RowStatus.REJECTED,
-            status_code=result.status_code,
-            code=f"rejected.{result.status_code}",
-            error=result.error or f"the server refused the row with status {result.status_code}",
-        )
+            return outcomes.found(item, sent, stored, existing=self._rules.existing, status_code=status)
+        if sent.in_doubt:
+            return outcomes.refused_unseen(item, sent, result)
+        return outcomes.rejected(item, sent, result)
 
     async def _settle_by_looking(self, batch: Batch) -> Batch | None:
         """Settle what is in the campaign; gives what is missing, None where nothing is left to send."""
         stored = await self._look_up(batch.items)
         found = [
-            self._found(item, batch, stored[item.customer.external_id])
+            outcomes.found(item, batch, stored[item.customer.external_id], existing=self._rules.existing)
             for item in batch.items
             if item.customer.external_id in stored
         ]
-        missing = tuple(item for item in batch.items if item.customer.external_id not in stored)
         if found:
-            self._keep(batch, found, done=not missing)
+            self._keep(batch, found)
+        missing = tuple(item for item in batch.items if item.customer.external_id not in stored)
         return replace(batch, items=missing) if missing else None
 
     def _give_up(self, batch: Batch) -> None:
-        self._given_up.append(batch)
-        self._keep(batch, [self._unknown(item, batch) for item in batch.items], done=False)
+        given_up = [
+            outcomes.not_created(item, batch, status)
+            if (status := self._not_created.pop(item.customer.row, 0))
+            else outcomes.unknown(item, batch)
+            for item in batch.items
+        ]
+        self._keep(batch, given_up)
+        self._remember_unknown(batch, given_up)
         self._lost_in_a_row += 1
         if self._lost_in_a_row >= self._rules.give_up_after:
             raise UnavailableError(
@@ -307,8 +311,13 @@ class Poster:
                 call="POST customers/list",
             )
 
+    def _remember_unknown(self, batch: Batch, kept: Sequence[RowOutcome]) -> None:
+        rows = {outcome.row for outcome in kept if outcome.status is RowStatus.UNKNOWN}
+        if items := tuple(item for item in batch.items if item.customer.row in rows):
+            self._given_up.append(replace(batch, items=items, in_doubt=True))
+
     async def _look_once_more(self) -> None:
-        """A server may have committed late what was not there when we looked."""
+        """A server may have committed late, or show late, what was not there when we looked."""
         for batch in self._given_up if self._rules.on_unknown == "verify" else ():
             await self._settle_by_looking(batch)
 
@@ -320,78 +329,6 @@ class Poster:
         """Full jitter: the pauses of many workers must not fall together."""
         await self._sleep(uniform(0, self._rules.backoff * 2 ** (attempt - 1)))  # noqa: S311  -- jitter, no secret
 
-    # --- outcomes -----------------------------------------------------------------------------------
-
-    def _keep(self, batch: Batch, outcomes: Sequence[RowOutcome], *, done: bool) -> None:
-        self._ledger.settle(batch.number, outcomes, done=done)
-        self._on_outcomes(outcomes)
-
-    def _created(self, item: Item, sent: Batch, *, stored_id: str) -> RowOutcome:
-        warning = "" if stored_id else "the server gave no id, and a look-up did not find the customer"
-        return self._outcome(item, sent, RowStatus.CREATED, status_code=201, id=stored_id, warning=warning)
-
-    def _held_back(self, item: Item, sent: Batch) -> RowOutcome:
-        error = "validated and not created, because another row of its batch was refused"
-        return self._outcome(
-            item, sent, RowStatus.UNSENT, status_code=200, code="unsent.batch_stopped", error=error
-        )
-
-    def _unknown(self, item: Item, batch: Batch) -> RowOutcome:
-        """What to say of a row that is not settled; the server may have said that it was not created."""
-        if said := self._not_created.get(item.customer.row):
-            error = f"the server answered {said} each time, which means that the row was not created"
-            return self._outcome(
-                item, batch, RowStatus.UNSENT, status_code=said, code="unsent.not_created", error=error
-            )
-        error = "the server did not say whether it took the row; `obi resume` looks again"
-        return self._outcome(item, batch, RowStatus.UNKNOWN, code="unknown.no_answer", error=error)
-
-    def _found(
-        self, item: Item, sent: Batch, stored: StoredCustomer, *, status_code: int | None = None
-    ) -> RowOutcome:
-        """``created`` where it is proved that we put it there, else ``exists``."""
-        customer = item.customer
-        if sent.in_doubt and is_of_this_run(customer, stored, since=sent.sent_at):
-            return self._outcome(item, sent, RowStatus.CREATED, status_code=201, id=stored.id)
-        status, code, error = RowStatus.EXISTS, "exists", ""
-        if self._rules.existing == "fail":
-            status, code = RowStatus.REJECTED, "rejected.exists"
-            error = "the externalId is in the campaign already"
-        return self._outcome(
-            item,
-            sent,
-            status,
-            status_code=status_code,
-            id=stored.id,
-            code=code,
-            error=error,
-            warning=_what_is_there(item, stored, in_doubt=sent.in_doubt),
-        )
-
-    def _outcome(self, item: Item, sent: Batch, status: RowStatus, **told: str | int | None) -> RowOutcome:
-        customer = item.customer
-        warnings = [customer.warning, str(told.pop("warning", ""))]
-        return RowOutcome(
-            row=customer.row,
-            status=status,
-            external_id=customer.external_id,
-            numbers=";".join(customer.numbers),
-            warning="; ".join(filter(None, warnings)),
-            attempts=sent.attempts,
-            batch=sent.number,
-            **told,  # type: ignore[arg-type]  # the fields of RowOutcome, by name
-        )
-
-
-def _what_is_there(item: Item, stored: StoredCustomer, *, in_doubt: bool) -> str:
-    told = ["cannot tell whether this run created it" if in_doubt else "it was in the campaign before"]
-    differ = differences(item.customer, stored)
-    if "numbers" in differ:
-        told.append(f"its numbers there are {';'.join(stored.number_list)}")
-    if others := [name for name in differ if name != "numbers"]:
-        told.append(f"other values there: {', '.join(others)}")
-    if stored.result:
-        told.append(f"last result {stored.result}")
-    if stored.modification_date:
-        told.append(f"changed last {stored.modification_date}")
-    return ", ".join(told)
+    def _keep(self, batch: Batch, settled: Sequence[RowOutcome]) -> None:
+        self._ledger.settle(batch.number, settled)
+        self._on_outcomes([outcome for outcome in settled if outcome.status is not RowStatus.UNKNOWN])

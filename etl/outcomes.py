@@ -1,0 +1,111 @@
+"""What is said of a row that was sent: one outcome each, with what a person should know beside it."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from etl.obi.models import ItemResult, StoredCustomer
+from etl.payload import differences, is_of_this_run
+from etl.records import Batch, Item, RowOutcome, RowStatus
+
+
+def created(item: Item, sent: Batch, stored_id: str) -> RowOutcome:
+    """The server created the customer; ``stored_id`` is empty where nobody could tell its id."""
+    warning = "" if stored_id else "the server gave no id, and a look-up did not find the customer"
+    outcome = _outcome(item, sent, RowStatus.CREATED, warning=warning)
+    return replace(outcome, status_code=201, id=stored_id)
+
+
+def found(
+    item: Item, sent: Batch, stored: StoredCustomer, *, existing: str, status_code: int | None = None
+) -> RowOutcome:
+    """The externalId is there: ``created`` where it is proved that this run put it there, else ``exists``.
+
+    ``existing`` is ``skip``, or ``fail`` to call it ``rejected``.
+    """
+    if sent.in_doubt and is_of_this_run(item.customer, stored, since=sent.sent_at):
+        return created(item, sent, stored.id)
+    warning = _what_is_there(item, stored, in_doubt=sent.in_doubt)
+    if existing == "fail":
+        error = "the externalId is in the campaign already"
+        outcome = _outcome(
+            item, sent, RowStatus.REJECTED, code="rejected.exists", error=error, warning=warning
+        )
+    else:
+        outcome = _outcome(item, sent, RowStatus.EXISTS, code="exists", warning=warning)
+    return replace(outcome, status_code=status_code, id=stored.id)
+
+
+def rejected(item: Item, sent: Batch, result: ItemResult) -> RowOutcome:
+    """The server refused the row, and it is not in the campaign."""
+    code = f"rejected.{result.status_code}"
+    outcome = _outcome(item, sent, RowStatus.REJECTED, code=code, error=_told(result))
+    return replace(outcome, status_code=result.status_code)
+
+
+def held_back(item: Item, sent: Batch) -> RowOutcome:
+    """Validated and not created: the server stops a batch of which it refuses a row."""
+    error = "validated and not created, because another row of its batch was refused"
+    outcome = _outcome(item, sent, RowStatus.UNSENT, code="unsent.batch_stopped", error=error)
+    return replace(outcome, status_code=200)
+
+
+def not_created(item: Item, sent: Batch, status_code: int) -> RowOutcome:
+    """The server said each time, with this status, that it did not create the row."""
+    error = f"the server answered {status_code} each time, which means that the row was not created"
+    outcome = _outcome(item, sent, RowStatus.UNSENT, code="unsent.not_created", error=error)
+    return replace(outcome, status_code=status_code)
+
+
+def unknown(item: Item, sent: Batch) -> RowOutcome:
+    """No answer could be read, and the row is not in the campaign, as far as a look-up shows."""
+    error = "the server did not say whether it took the row; `obi resume` looks again"
+    return _outcome(item, sent, RowStatus.UNKNOWN, code="unknown.no_answer", error=error)
+
+
+def refused_unseen(item: Item, sent: Batch, result: ItemResult) -> RowOutcome:
+    """Refused after it was in doubt, and not in the campaign, as far as a look-up shows.
+
+    Our own earlier sending may have taken the externalId and not be shown yet, unless the refusal repeats
+    the row's number: values are the same in every language.
+    """
+    told = _told(result)
+    if any(number in told for number in item.customer.numbers):
+        return rejected(item, sent, result)
+    error = f"it was sent without an answer, then refused, and is not shown: {told}"
+    return _outcome(item, sent, RowStatus.UNKNOWN, code="unknown.refused", error=error)
+
+
+def _told(result: ItemResult) -> str:
+    return result.error or f"the server refused the row with status {result.status_code}"
+
+
+def _outcome(
+    item: Item, sent: Batch, status: RowStatus, *, code: str = "", error: str = "", warning: str = ""
+) -> RowOutcome:
+    customer = item.customer
+    return RowOutcome(
+        row=customer.row,
+        status=status,
+        external_id=customer.external_id,
+        numbers=";".join(customer.numbers),
+        code=code,
+        error=error,
+        warning="; ".join(filter(None, (customer.warning, warning))),
+        attempts=sent.attempts,
+        batch=sent.number,
+    )
+
+
+def _what_is_there(item: Item, stored: StoredCustomer, *, in_doubt: bool) -> str:
+    told = ["cannot tell whether this run created it" if in_doubt else "it was in the campaign before"]
+    differ = differences(item.customer, stored)
+    if "numbers" in differ:
+        told.append(f"its numbers there are {';'.join(stored.number_list)}")
+    if others := [name for name in differ if name != "numbers"]:
+        told.append(f"other values there: {', '.join(others)}")
+    if stored.result:
+        told.append(f"last result {stored.result}")
+    if stored.modification_date:
+        told.append(f"changed last {stored.modification_date}")
+    return ", ".join(told)
