@@ -15,11 +15,21 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(READY)  ## Load the sample leads into the embedded simulator and show the answers
-	@mkdir -p demo
+	@rm -rf demo && mkdir demo
 	$(BIN)/obi load samples/leads.csv --simulate --campaign "Test Preview Campaign" --region GB \
-		--results demo/leads.results.csv --rejects demo/leads.rejects.csv --state-dir demo/state --new-run --yes
+		--results demo/leads.results.csv --rejects demo/leads.rejects.csv --state-dir demo/state --yes --quiet
 	@echo
-	@head -n 4 demo/leads.results.csv | cut -c 1-160
+	@echo "The first rows of demo/leads.results.csv, some of its columns (the ' keeps spreadsheets from eating a +):"
+	@$(BIN)/python -c 'import csv, itertools; \
+		shown = ["External ID", "First Name", "Phone 1", "obi_row", "obi_status", "obi_numbers"]; \
+		rows = csv.DictReader(open("demo/leads.results.csv", encoding="utf-8-sig")); \
+		[print("  {:12}{:12}{:22}{:9}{:12}{}".format(*row)) for row in \
+			[shown, *([row[name] for name in shown] for row in itertools.islice(rows, 5))]]'
+	@echo
+	@echo "And a file with a trouble in every row:"
+	@echo "  $(BIN)/obi load samples/leads-dirty.csv --profile samples/leads-dirty.toml --simulate \\"
+	@echo "      --campaign 'Test Preview Campaign' --results demo/dirty.results.csv --rejects demo/dirty.rejects.csv \\"
+	@echo "      --state-dir demo/state"
 
 test: $(READY)  ## Run the tests
 	$(BIN)/python -m pytest -n 2

@@ -12,8 +12,8 @@ import pandas as pd
 from etl.columns import Mapping
 from etl.records import Fault, Normal, RowOutcome
 
-REFUSED = "!"
-"""What a refused value stands as among normal forms: this and its code. No normal form begins with it."""
+REFUSED = "\0"
+"""What a refused value stands as among normal forms: this and its code. No normal form has a NUL in it."""
 
 Verdict = Normal | Fault | None
 """None stands for a value that is not there."""
@@ -22,7 +22,8 @@ Verdict = Normal | Fault | None
 class Chunk:
     """Rows of one frame by position in it (``at``), which is also the order of the source.
 
-    ``normal``: field → normal form of each row, ``""`` where there is none, ``!code`` where it was refused.
+    ``normal``: field → normal form of each row, ``""`` where there is none, ``REFUSED`` and a code where it
+    was refused.
     ``e164``: the numbers of each row that identify it. ``outcomes``: position → the answer, for rows that
     will not be sent. ``derived``: positions whose externalId is made from the number.
     """

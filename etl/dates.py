@@ -84,9 +84,9 @@ def time_zone(text: str) -> Normal | Fault:
     elif re.fullmatch(r"[A-Za-z]{2,5}(?:[0-9][A-Za-z]{3})?", name):
         why = "is an abbreviation, which can mean several zones"
     elif " " in name:
-        why = "is no IANA name (Windows names are not understood)"
+        why = "is not an IANA name (Windows names are not understood)"
     else:
-        why = "is no time zone of the IANA database"
+        why = "is not a time zone of the IANA database"
     return Fault("timeZone.unknown", f"{_shown(name)} {why}: write a name such as Europe/London")
 
 
@@ -98,9 +98,7 @@ def _readings(text: str, *, formats: Sequence[str], order: str) -> datetime | Fa
     for source in (_by_format(text, formats), _by_iso(text), _by_order(text, order)):
         found = set(source)
         if len(found) > 1:
-            reason = (
-                f"{text} can be two dates: say the order of day and month (date_order) or write {_EXAMPLE}"
-            )
+            reason = f"{_shown(text)} can be two dates: write it as in {_EXAMPLE}, or state a date_order"
             return Fault("date.ambiguous", reason)
         if found:
             return _in_reach(found.pop(), text)
@@ -174,17 +172,19 @@ def _built(parts: dict[str, str], clock: str, offset: str) -> datetime:
 def _unreadable(text: str, order: str) -> Fault:
     if _SERIAL.fullmatch(text):
         reason = (
-            f"{text} is a spreadsheet's number for a day: format the column as a date, and write {_EXAMPLE}"
+            f"{text} is a spreadsheet's number for a day: format the column as a date, or write {_EXAMPLE}"
         )
         return Fault("date.serial", reason)
     if order and any(_by_order(text, "")):
-        return Fault("date.order", f"{text} is no date in the order {order}, which the others are in")
+        return Fault("date.order", f"{text} is not a date in the order {order}, which the profile sets")
     if _WIDE.fullmatch(text):
         return Fault(
-            "date.unreadable", f"{_shown(text)} is a number and no date: write {_EXAMPLE} or add a format"
+            "date.unreadable",
+            f"{_shown(text)} is a number, not a date: write it as in {_EXAMPLE}, or add to date_formats",
         )
     return Fault(
-        "date.unreadable", f"{_shown(text)} is no date: write {_EXAMPLE}, or name its form in date_formats"
+        "date.unreadable",
+        f"{_shown(text)} is not a date: write it as in {_EXAMPLE}, or add its format to date_formats",
     )
 
 
@@ -204,7 +204,7 @@ def _placed(found: datetime, text: str, *, zone: str) -> tuple[datetime, str] | 
     local = found.replace(tzinfo=_zone(name.value))
     first, second = _moment(local), _moment(local.replace(fold=1))
     if first > second:
-        reason = f"{text} does not exist in {name.value}: the clocks go forward over it"
+        reason = f"{text} does not exist in {name.value}: the clocks skip it as they go forward"
         return Fault("date.gap", reason)
     if first < second:
         return first, f"{text} comes twice in {name.value}, as the clocks go back: the first was taken"

@@ -71,7 +71,7 @@ class Repeat(Struct, frozen=True):
     by: str
 
 
-class Claim(Struct, frozen=True):
+class Claim(Struct, frozen=True, gc=False):
     """What a good row holds: its id, whether that is derived, and the numbers that identify it."""
 
     row: int
@@ -80,7 +80,7 @@ class Claim(Struct, frozen=True):
     numbers: tuple[str, ...]
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, gc=False):
     """``repeat`` of an earlier row, or the id to send and a warning about one that is nearly the same."""
 
     external_id: str
@@ -139,5 +139,7 @@ class Duplicates:
                 by = "number" if fold.startswith("no:") else "externalId"
                 return Verdict(claim.external_id, Repeat(rows[exact], by)), []
             if rows:
-                warning = f"the externalId differs only by case from that of row {min(rows.values())}"
+                warning = (
+                    f"the externalId is that of row {min(rows.values())} except for upper and lower case"
+                )
         return Verdict(claim.external_id, warning=warning), keys

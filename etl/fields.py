@@ -55,7 +55,7 @@ def external_id(text: str, *, prefix: str = "", salesforce18: bool = False) -> N
         return fault
     if _MANGLED.fullmatch(value):
         return Fault(
-            "externalId.mangled", f"a spreadsheet has spoilt the id to {value}: take it from the source"
+            "externalId.mangled", f"a spreadsheet has damaged the id to {value}: take it from the source"
         )
     if salesforce18 and _SALESFORCE15.fullmatch(value):
         value += _salesforce_checksum(value)
@@ -69,7 +69,9 @@ def _unfit(value: str) -> Fault | None:
     if not value:
         return Fault("externalId.missing", "there is no externalId")
     if any(char in "*?" for char in value):
-        return Fault("externalId.wildcard", "the id has * or ? in it, which look-ups take for a pattern")
+        return Fault(
+            "externalId.wildcard", f"{_shown(value)} has * or ? in it, which searches read as wildcards"
+        )
     if any(map(_is_control, value)):
         return Fault("externalId.control", "the id has a line break or another control character in it")
     if len(value) > _LONGEST_ID:
@@ -106,7 +108,8 @@ def guid(text: str) -> Normal | Fault:
     if _GUID.fullmatch(value):
         return Normal(value.replace("-", "").upper())
     return Fault(
-        "agentId.invalid", "the agent's id is no GUID: 32 hexadecimal digits, with or without dashes"
+        "agentId.invalid",
+        f"{_shown(text)} is not an agent's id: 32 hexadecimal digits, with or without dashes",
     )
 
 
@@ -130,7 +133,8 @@ def dialing_mode(text: str) -> Normal | Fault:
     if value in _MODES:
         return Normal(value)
     return Fault(
-        "dialingMode.unknown", f"{_shown(text)} is no dialing mode of a customer: PREVIEW or PREDICTIVE"
+        "dialingMode.unknown",
+        f"{_shown(text)} is not a dialing mode of customers: write PREVIEW or PREDICTIVE",
     )
 
 
@@ -138,7 +142,7 @@ def whole_number(text: str, *, field: str) -> Normal | Fault:
     """Give a whole number from 0 to 2,147,483,647 in digits; a number cell's ``5.0`` is 5."""
     value = text.strip()
     if not value.isascii() or not (match := _WHOLE.fullmatch(value)):
-        return Fault(f"{field}.invalid", f"{_shown(text)} is no whole number of 0 or more")
+        return Fault(f"{field}.invalid", f"{_shown(text)} is not a whole number of 0 or more")
     if (number := int(match[1])) > _MOST:
         return Fault(f"{field}.large", f"{_shown(text)} is more than {_MOST}")
     return Normal(str(number))

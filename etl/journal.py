@@ -322,5 +322,5 @@ def _told(path: Path) -> Iterator[None]:
                 f"No space is left for the journal {path}; free some and resume the run."
             ) from None
         raise StateError(f"The journal {path} can't be used: {error}.") from None
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
         raise StateError(f"The journal {path} is damaged: {error}.") from None

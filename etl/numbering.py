@@ -211,9 +211,9 @@ def _checked(number: PhoneNumber, written: _Written, *, kind: int) -> Number | F
     """Give the number in its forms, unless it is one that must not be dialled."""
     digits, text, rules, plan, _, without_zero = written
     if kind == PhoneNumberType.PREMIUM_RATE and not rules.premium:
-        return Fault("phone.premium", f"{quoted(text)} is a premium rate number, which are not called")
+        return Fault("phone.premium", f"{quoted(text)} is a premium rate number: these are not called")
     if kind == PhoneNumberType.PAGER:
-        return Fault("phone.pager", f"{quoted(text)} is a pager and no telephone")
+        return Fault("phone.pager", f"{quoted(text)} is a pager, not a telephone")
     if _is_placeholder(str(number.national_number)):
         return _placeholder(text)
     if plan is not None and plan.trunk == "0" and digits[0] not in "+0" and _national(number) == "0" + digits:
@@ -249,7 +249,7 @@ def _refused(number: PhoneNumber | None, written: _Written) -> Fault:
         return _short(text)
     abroad = _parsed("+" + digits, None)
     if digits[0] != "0" and abroad is not None and _kind(abroad, rules) is not None:
-        reason = f"{quoted(text)} is no number in {plan.region}: if it is +{digits}, write the plus"
+        reason = f"{quoted(text)} is not a number in {plan.region}: if it is +{digits}, write the plus"
         return Fault("phone.ambiguous", reason)
     return Fault("phone.invalid", f"{quoted(text)} {_what_is_wrong(number)} in {plan.region}")
 
@@ -266,11 +266,11 @@ def _what_is_wrong(number: PhoneNumber | None) -> str:
 
 
 def _short(text: str) -> Fault:
-    return Fault("phone.short", f"{quoted(text)} is an emergency or service number, which are never called")
+    return Fault("phone.short", f"{quoted(text)} is an emergency or service number: these are never called")
 
 
 def _placeholder(text: str) -> Fault:
-    return Fault("phone.placeholder", f"{quoted(text)} stands in for a number that nobody knew")
+    return Fault("phone.placeholder", f"{quoted(text)} looks like a placeholder, not a real number")
 
 
 _RUNS = ("1234567890", "9876543210")

@@ -158,7 +158,10 @@ def _zeros_weighed(found: Sequence[Number | Fault], context: Context) -> Sequenc
         context.warnings.extend(without[e164] for e164 in dict.fromkeys(numbers))
         return found
     return [
-        Fault("phone.ambiguous", f"{without[each.e164]}, and its neighbour has one: write all of it")
+        Fault(
+            "phone.ambiguous",
+            f"{without[each.e164]}, but another number in the cell has one: write it in full",
+        )
         if isinstance(each, Number) and each.e164 in without
         else each
         for each in found
@@ -236,6 +239,7 @@ _DATE = re.compile(
     r"(?:[ T,]+\d\d?:\d\d.*)?"
 )
 _CUT = re.compile(r"[+-]?\d+(?:[.,]\d*)?[eE][+-]?\d+|#+")
+_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!)", re.IGNORECASE)
 _FRACTION = re.compile(r"([^.,]*)[.,](\d{1,2}|(?<=\d{7}[.,])\d{3})|.*\.\d")
 _BRACKETS = re.compile(
     r"\(\+?[\d .-]+\)|\(\+ ?\d{1,3}\)[ .-]*(?:\(0\))?[\d .-]{4,}"
@@ -321,6 +325,8 @@ def _misread(text: str) -> Fault | None:
     """Give what a spreadsheet made of a number, or what is none at all."""
     if _CUT.fullmatch(text):
         return _digits_lost(text)
+    if _ERROR.fullmatch(text):
+        return Fault("phone.unreadable", f"{quoted(text)} is an error of the spreadsheet, not a phone number")
     if _DATE.fullmatch(text):
         return _date(text)
     return None
@@ -328,21 +334,21 @@ def _misread(text: str) -> Fault | None:
 
 def _digits_lost(text: str) -> Fault:
     reason = (
-        f"a spreadsheet has cut the number to {quoted(text)}: its digits are lost, take it from the source"
+        f"a spreadsheet has cut the number to {quoted(text)}: take it from the source, its digits are lost"
     )
     return Fault("phone.digits_lost", reason)
 
 
 def _fraction(text: str) -> Fault:
-    return Fault("phone.fraction", f"{quoted(text)} is a number with decimals, and no phone number")
+    return Fault("phone.fraction", f"{quoted(text)} is a number with decimals, not a phone number")
 
 
 def _date(text: str) -> Fault:
-    return Fault("phone.date", f"{quoted(text)} is a date, and no phone number")
+    return Fault("phone.date", f"{quoted(text)} is a date, not a phone number")
 
 
 def _ambiguous(text: str) -> Fault:
-    reason = f"{quoted(text)} can be read in more than one way: write one whole number, or ; between several"
+    reason = f"{quoted(text)} can be read in more than one way: write each number in full, ; between them"
     return Fault("phone.ambiguous", reason)
 
 

@@ -101,21 +101,21 @@ class SourceRow(NamedTuple):
     extra: str = ""
 
 
-class Fault(Struct, frozen=True):
+class Fault(Struct, frozen=True, gc=False):
     """Why a value can't be used: a stable ``code`` (``phone.no_region``) and a sentence."""
 
     code: str
     reason: str
 
 
-class Normal(Struct, frozen=True):
+class Normal(Struct, frozen=True, gc=False):
     """A value in its normal form, and what had to be guessed or dropped on the way, if anything."""
 
     value: str
     warning: str = ""
 
 
-class Customer(Struct, frozen=True, kw_only=True):
+class Customer(Struct, frozen=True, kw_only=True, gc=False):
     """One row that passed every check, in the interface's terms, ready to be sent.
 
     ``numbers`` in priority order, at most three, in the form in which they are sent. ``date`` is ISO
@@ -135,7 +135,7 @@ class Customer(Struct, frozen=True, kw_only=True):
     warning: str = ""
 
 
-class Item(Struct, frozen=True):
+class Item(Struct, frozen=True, gc=False):
     """A customer beside the very bytes that stand for it in a request."""
 
     customer: Customer
@@ -162,7 +162,7 @@ class Batch(Struct, frozen=True, kw_only=True):
         return tuple(item.customer.row for item in self.items)
 
 
-class RowOutcome(Struct, frozen=True, kw_only=True):
+class RowOutcome(Struct, frozen=True, kw_only=True, gc=False):
     """The answer for one row; see the results columns of the same names.
 
     ``first_row`` is the row that a duplicate repeats. ``field`` is the source's header as written, or

@@ -1,7 +1,7 @@
 """Frames of raw text → one answer a row: a customer ready to be sent, or why it is not.
 
 Each field is brought to its normal form first; pandera then judges the normal forms. A value that has no
-normal form stands in its column as ``!code``, which no normal form matches, so the schema is the one
+normal form stands in its column as a NUL and its code, which no normal form matches, so the schema is the one
 gate that a row passes: what is not in the form that the interface takes can't get through it.
 """
 
@@ -21,13 +21,14 @@ from etl import fields, phone
 from etl.chunk import Chunk
 from etl.columns import Mapping
 from etl.duplicates import Claim, Duplicates, Repeat
+from etl.numbering import quoted
 from etl.profile import AttributeRule, Profile, SuppressWhen, normal_header
 from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus
 
 Decided = Customer | RowOutcome
 
 _FORMS = {
-    "externalId": r"[^\x00-\x1f\x7f*?!][^\x00-\x1f\x7f*?]*",
+    "externalId": r"[^\x00-\x1f\x7f*?]+",
     "numbers": r"\+?[0-9]{3,20}(;\+?[0-9]{3,20}){0,2}",
     "date": r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z)?",
     "agentId": r"([0-9A-F]{32})?",
@@ -39,9 +40,11 @@ _FORMS = {
 """Field → the normal forms that may be sent (the interface's document; our E.164, UTC and id32 forms)."""
 
 _RAGGED = Fault(
-    "row.ragged", "the row has not as many fields as the header, so a value may stand in a wrong column"
+    "row.ragged",
+    "the row has more or fewer fields than the header, so its values may be in the wrong columns: "
+    "correct it and empty obi_extra",
 )
-_CONTROL = r"[\x00-\x1f\x7f-\x9f]"
+_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 _ATTRIBUTE = "attribute:"
 
 
@@ -74,14 +77,9 @@ class Validator:
             bad_beside_good=policy.bad_beside_good,
         )
         self._region_of = lru_cache(maxsize=4096)(phone.region_of)
-        self._date = lru_cache(maxsize=4096)(
-            partial(
-                _read_date,
-                formats=profile.source.date_formats,
-                order=profile.source.date_order,
-                end=campaign_end,
-            )
-        )
+        read_date = partial(_read_date, formats=profile.source.date_formats, order=profile.source.date_order)
+        self._date = lru_cache(maxsize=4096)(partial(read_date, end=campaign_end))
+        self._past_date = lru_cache(maxsize=4096)(partial(read_date, end=None))
 
     def decide(self, frame: pd.DataFrame) -> Iterator[Decided]:
         """The answer for each row of a reader's frame, in its order."""
@@ -160,7 +158,10 @@ class Validator:
         chunk.derived.add(at)
         parts = [chunk.raw(column)[at].strip() for column in self.mapping.derive_from]
         derived = fields.derived_external_id(chunk.e164[at][0], parts)
-        return Normal(self.profile.external_id.prefix + derived, "the externalId is derived from the number")
+        return Normal(
+            self.profile.external_id.prefix + derived,
+            "the row has no externalId: one is derived from the number",
+        )
 
     def _time_zones(self, chunk: Chunk) -> None:
         default = self.profile.defaults.time_zone
@@ -186,9 +187,16 @@ class Validator:
                 chunk.outcomes[at] = self._invalid(chunk, at, failed)
 
     def _invalid(self, chunk: Chunk, at: int, failed: list[tuple[str, str]]) -> RowOutcome:
+        if chunk.normal["extra"][at]:  # no other value of such a row can be believed
+            return RowOutcome(
+                row=chunk.rows[at], status=RowStatus.INVALID, code=_RAGGED.code, error=_RAGGED.reason
+            )
         order = list(self.schema.columns)
         failed.sort(key=lambda failure: order.index(failure[0]))
-        faults = [chunk.fault_of(at, column) or self._fault(column, check) for column, check in failed]
+        faults = [
+            chunk.fault_of(at, column) or self._fault(column, check, chunk.normal[column][at])
+            for column, check in failed
+        ]
         external_id = chunk.accepted(at, "externalId")
         return RowOutcome(
             row=chunk.rows[at],
@@ -204,13 +212,11 @@ class Validator:
             warning=chunk.warning(at),
         )
 
-    def _fault(self, column: str, check: str) -> tuple[str, Fault]:
-        """What the schema alone refused: a ragged row, or an attribute by a rule of the profile."""
-        if column == "extra":
-            return "", _RAGGED
+    def _fault(self, column: str, check: str, value: str) -> tuple[str, Fault]:
+        """What the schema alone refused: an attribute, by a rule of the profile."""
         for position, name, rule in _rules(self.profile, self.mapping):
             if name == column:
-                return self.mapping.headers[position], Fault(check, _broken(rule, check))
+                return self.mapping.headers[position], Fault(check, _broken(rule, check, quoted(value)))
         return column, Fault(check, f"the {column} is not in a form that can be sent")
 
     # --- suppression and duplicates -----------------------------------------------------------------
@@ -220,14 +226,16 @@ class Validator:
             for at, text in enumerate(chunk.raw(column)):
                 said = fields.yes_no(text)
                 if said is None:
-                    why = "holds a value that is neither yes nor no, so nobody is called"
+                    why = f"says {quoted(text.strip())}, which is neither yes nor no: not called, to be safe"
                     self._suppressed(chunk, at, column=column, code="suppressed.unreadable", why=why)
                 elif said:
-                    self._suppressed(chunk, at, column=column, code="suppressed.flag", why="says not to call")
+                    why = f"says {quoted(text.strip())}: must not be called"
+                    self._suppressed(chunk, at, column=column, code="suppressed.flag", why=why)
         for rule, column in zip(self.profile.suppress_when, self.mapping.suppress_when, strict=True):
-            why = "has a value that the profile suppresses"
             for at, text in enumerate(chunk.raw(column)):
                 if self._says_so(rule, text):
+                    value = f"says {quoted(text.strip())}" if text.strip() else "is empty"
+                    why = f"{value}, and the profile suppresses such rows"
                     self._suppressed(chunk, at, column=column, code="suppressed.rule", why=why)
 
     def _says_so(self, rule: SuppressWhen, text: str) -> bool:
@@ -235,7 +243,7 @@ class Validator:
             return True
         if not rule.max_days or not text.strip():
             return False
-        read = self._date(text, self.profile.source.timezone or "UTC")
+        read = self._past_date(text, self.profile.source.timezone or "UTC")
         if isinstance(read, Fault):
             return True
         return datetime.fromisoformat(read.value) < self._now - timedelta(days=rule.max_days)
@@ -274,7 +282,7 @@ class Validator:
             RowStatus.DUPLICATE,
             field=self.mapping.headers[column],
             code=f"duplicate.{word}",
-            error=f"has the {word} of row {repeat.first}",
+            error=f"has the same {word} as row {repeat.first}",
         )
         return replace(outcome, first_row=repeat.first)
 
@@ -353,7 +361,13 @@ def _attribute_checks(rule: AttributeRule) -> list[pa.Check]:
     if rule.required:
         checks.append(pa.Check(lambda values: values != "", error="attribute.required"))
     if rule.pattern:
-        checks.append(_optional(lambda values: values.str.contains(rule.pattern), error="attribute.pattern"))
+        # Not pandas' contains: it warns of groups, and its engine and dialect depend on what is installed.
+        search = re.compile(rule.pattern).search
+        checks.append(
+            _optional(
+                lambda values: values.map(lambda value: search(value) is not None), error="attribute.pattern"
+            )
+        )
     if (longest := rule.max_length) is not None:
         checks.append(_optional(lambda values: values.str.len() <= longest, error="attribute.max_length"))
     if rule.allowed:
@@ -366,12 +380,12 @@ def _optional(test: Callable[[pd.Series[str]], pd.Series[bool]], *, error: str) 
     return pa.Check(lambda values: (values == "") | test(values), error=error)
 
 
-def _broken(rule: AttributeRule, check: str) -> str:
+def _broken(rule: AttributeRule, check: str, value: str) -> str:
     return {
         "attribute.required": "there is no value, and the profile requires one",
-        "attribute.pattern": f"the value does not match the profile's pattern {rule.pattern}",
-        "attribute.max_length": f"the value is longer than {rule.max_length} characters",
-        "attribute.allowed": f"the value is none of {', '.join(rule.allowed)}",
+        "attribute.pattern": f"{value} does not match the profile's pattern {rule.pattern}",
+        "attribute.max_length": f"{value} is longer than the profile's {rule.max_length} characters",
+        "attribute.allowed": f"{value} is not one of the profile's values: {', '.join(rule.allowed)}",
     }[check]
 
 

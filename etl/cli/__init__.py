@@ -53,7 +53,7 @@ def main() -> NoReturn:
         code = _tell(str(error), error.exit_code)
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
+        code = _as_json(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         code = _tell("Stopped.", 130)
     except BrokenPipeError:
@@ -69,4 +69,13 @@ def main() -> NoReturn:
 
 def _tell(sentence: str, code: int) -> int:
     click.echo(f"obi: {sentence}", err=True)
+    return _as_json(sentence, code)
+
+
+def _as_json(sentence: str, code: int) -> int:
+    """Tell scripts too, that asked for JSON, what kept a command from having a report of its own."""
+    if "--json" in sys.argv[1:]:
+        from etl.cli.screen import print_no_run
+
+        print_no_run(sentence, code)
     return code

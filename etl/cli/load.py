@@ -124,7 +124,7 @@ def resume(run: str, **options: Any) -> int:
     )
     report = screen.run(runner, runner.resume(run))
     if report is None:
-        screen.say("There is no unfinished run; nothing to do.")
+        screen.nothing_to_do("There is no unfinished run; nothing to do.")
         return 0
     screen.report(report)
     return report.exit_code

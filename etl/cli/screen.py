@@ -117,6 +117,12 @@ class Screen:
         """Tell a person something."""
         self._err.print(sentence, markup=False)
 
+    def nothing_to_do(self, sentence: str) -> None:
+        """Tell that there is no run, and that this is well."""
+        self.say(sentence)
+        if self.as_json:
+            print_no_run(sentence, 0)
+
     def question(self, plan: Plan) -> bool:
         """Show what was understood, and ask; without a terminal nothing is asked, and the answer is yes."""
         if not (sys.stdin.isatty() and self._err.is_terminal):
@@ -136,18 +142,7 @@ class Screen:
         """Tell what stopped a command before there was a run."""
         click.echo(f"obi: {error}", err=True)
         if self.as_json:
-            report = RunReport(
-                run="",
-                command="",
-                input=source,
-                campaign=None,
-                rows=0,
-                counts={},
-                balanced=True,
-                exit_code=error.exit_code,
-                stopped=str(error),
-            )
-            print_json(report)
+            print_no_run(str(error), error.exit_code, source=source)
 
     def report(self, report: RunReport) -> None:
         """Show the summary: counts that sum to the rows read, what was left out, what to do next."""
@@ -185,6 +180,22 @@ class Screen:
             table.add_row("note", _escape(note))
         table.add_row("campaign", _escape(f"{plan.campaign.name} ({plan.campaign.status}) at {plan.server}"))
         self._err.print(table)
+
+
+def print_no_run(sentence: str, exit_code: int, *, source: str = "") -> None:
+    """The report of a command that came to no run, and why, as JSON on standard output."""
+    report = RunReport(
+        run="",
+        command="",
+        input=source,
+        campaign=None,
+        rows=0,
+        counts={},
+        balanced=True,
+        exit_code=exit_code,
+        stopped=sentence,
+    )
+    print_json(report)
 
 
 def print_json(value: Any) -> None:
