@@ -6,12 +6,14 @@ and the input lacks stops the run; so does a header that the profile names and t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
 from etl.errors import InputError, ProfileError
+from etl.fields import attribute_name
 from etl.profile import Profile, names_of, normal_header
 from etl.settings import nearest
 
@@ -43,6 +45,12 @@ COMMON_NAMES: dict[str, tuple[str, ...]] = {
 
 _DIALLED = frozenset({"phone1", "phone2", "phone3"})
 """Normal names of attributes that the interface makes numbers of."""
+
+
+_CONSENT = re.compile(
+    r"consent|opt(ed)?(in|out)|unsubscri|donot(call|phone|contact)|dnc|permission|callable|gdpr"
+)
+"""Normal headers that sound like a wish not to be called, or the leave to call."""
 
 
 class Mapping(Struct, frozen=True, kw_only=True):
@@ -104,7 +112,7 @@ def map_columns(columns: Sequence[tuple[int, str]], profile: Profile) -> Mapping
         region=region,
         derive_from=derive_from,
         attributes=attributes,
-        notes=_notes(found, header, profile),
+        notes=_notes(found, header, profile, suppress_when=suppress_when),
     )
 
 
@@ -169,7 +177,7 @@ def _attributes(header: _Header, profile: Profile, taken: set[int]) -> tuple[tup
             )
     chosen = []
     for at, written in header.columns:
-        name = written.strip() or f"Column {at + 1}"
+        name = attribute_name(written).value or f"Column {at + 1}"
         if at in taken or normal_header(name) in _DIALLED:
             continue
         if _matches(name, rules.include) and not _matches(name, rules.exclude):
@@ -194,7 +202,9 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(normal, normal_header(pattern)) for pattern in patterns)
 
 
-def _notes(found: dict[str, tuple[int, ...]], header: _Header, profile: Profile) -> tuple[str, ...]:
+def _notes(
+    found: dict[str, tuple[int, ...]], header: _Header, profile: Profile, *, suppress_when: Sequence[int]
+) -> tuple[str, ...]:
     names = dict(header.columns)
     notes = []
     if found["numbers"] and found["phones"]:
@@ -204,6 +214,14 @@ def _notes(found: dict[str, tuple[int, ...]], header: _Header, profile: Profile)
         )
     if not found["externalId"] and profile.external_id.when_missing == "derive":
         notes.append("no column holds an externalId, so ids are derived from the first number of each row")
+    heeded = {*found["do_not_call"], *suppress_when}
+    if unheeded := [
+        name for at, name in names.items() if at not in heeded and _CONSENT.search(normal_header(name))
+    ]:
+        notes.append(
+            f"{_listed(unheeded)}: sounds like consent and suppresses nobody; if it should, name it in a "
+            "profile under [columns] do_not_call or in [[suppress_when]]"
+        )
     return tuple(notes)
 
 

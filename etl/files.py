@@ -17,15 +17,20 @@ _WORDS = (".results", ".rejects", ".check")
 def files_of(
     source: str, *, results: str = "", rejects: str = "", word: str = "results", plain: bool = False
 ) -> Files:
-    """The paths for an input (a path, or ``-``): as given, else beside the input under its stem."""
+    """The paths for an input (a path, or ``-``): as given, else beside the input under its stem.
+
+    ``word`` is ``results`` or ``check``; a check writes rejects only where they are asked for, since those
+    beside the input are a load's.
+    """
     path = Path("stdin" if source == "-" else source)
     folder = Path.cwd() if source == "-" else path.absolute().parent
-    stem = path.name.removesuffix(".gz").removesuffix(".zip")
+    stem = path.stem if path.suffix.lower() in {".gz", ".zip"} else path.name
     stem = Path(stem).stem or stem
     ending = ".xlsx" if path.suffix.lower() in {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"} else ".csv"
+    beside = folder / f"{stem}.rejects{ending}" if word == "results" else None
     return Files(
         results=Path(results).absolute() if results else folder / f"{stem}.{word}.csv",
-        rejects=Path(rejects).absolute() if rejects else folder / f"{stem}.rejects{ending}",
+        rejects=Path(rejects).absolute() if rejects else beside,
         plain=plain,
         mode=0o600 if source == "-" else input_mode(path),
     )
@@ -35,15 +40,18 @@ def check_files(files: Files, *, source: str, rows: int) -> None:
     """Raise OutputError where the answers could not be written at the end, or would overwrite the input."""
     if files.results == files.rejects:
         raise OutputError(f"Results and rejects would both go to {files.results}; name two files.")
-    for path in (files.results, files.rejects):
+    for path in filter(None, (files.results, files.rejects)):
         if source != "-" and path.exists() and Path(source).exists() and path.samefile(source):
             raise OutputError(f"{path} is the input itself; name another file.")
         check_writable(path, rows=rows)
 
 
-def make_way(path: Path, journal: Journal) -> None:
-    """Rename a file that another run, or somebody, put at ``path``: it is never overwritten in silence."""
-    if not path.exists() or _stamp(path) == journal.fact(f"wrote {path}", list[int]):
+def make_way(path: Path, journal: Journal | None = None) -> None:
+    """Rename a file that another run, or somebody, put at ``path``: it is never overwritten in silence.
+
+    One that the run of ``journal`` wrote earlier stays, to be replaced.
+    """
+    if not path.exists() or (journal and _stamp(path) == journal.fact(f"wrote {path}", list[int])):
         return
     when = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     stem, ending = path.stem, path.suffix

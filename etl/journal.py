@@ -230,6 +230,12 @@ class Journal:
             rows = self._db.execute("SELECT status, COUNT(*) FROM outcomes GROUP BY status").fetchall()
         return Counter({RowStatus(status): count for status, count in rows})
 
+    def was_sent(self) -> bool:
+        """Whether anything of the run may ever have reached the server."""
+        with _told(self.path):
+            found = self._db.execute("SELECT 1 FROM batches WHERE attempts > 0 LIMIT 1").fetchone()
+        return found is not None
+
     def next_batch(self) -> int:
         """The first batch number that is not taken."""
         with _told(self.path):

@@ -32,7 +32,8 @@ def found(
             item, sent, RowStatus.REJECTED, code="rejected.exists", error=error, warning=warning
         )
     else:
-        outcome = _outcome(item, sent, RowStatus.EXISTS, code="exists", warning=warning)
+        code = "exists.unproved" if sent.in_doubt else "exists.earlier"
+        outcome = _outcome(item, sent, RowStatus.EXISTS, code=code, warning=warning)
     return replace(outcome, status_code=status_code, id=stored.id)
 
 

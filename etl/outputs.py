@@ -75,9 +75,10 @@ def table(path: Path, columns: Sequence[str], *, plain: bool = False, mode: int 
 
 @contextlib.contextmanager
 def _replaced(path: Path, mode: int) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    temporary = Path(name)
+    temporary: Path | None = None
     try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        temporary = Path(name)
         os.close(handle)
         yield temporary
         temporary.chmod(mode)
@@ -89,7 +90,8 @@ def _replaced(path: Path, mode: int) -> Iterator[Path]:
             raise DiskFullError(f"No space is left for {path}; free some and resume the run.") from None
         raise OutputError(f"{path} can't be written: {error.strerror or error}.") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

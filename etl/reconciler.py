@@ -6,6 +6,7 @@ bounded memory. Every source row comes out with exactly one answer, or the run d
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -40,20 +41,24 @@ REJECT_COLUMNS = ("obi_field", "obi_code", "obi_error", "obi_extra")
 
 
 class Files(Struct, frozen=True, kw_only=True):
-    """Where the answers go. ``rejects`` is written only when there are any. ``mode``: permissions."""
+    """Where the answers go. ``rejects``, if wanted, is written when there are any. ``mode``: permissions."""
 
     results: Path
-    rejects: Path
+    rejects: Path | None = None
     plain: bool = False
     mode: int = 0o600
 
 
 class Tally(Struct, kw_only=True):
-    """Counts over the rows that came out: by status, and by reason (``obi_code``)."""
+    """Counts over the rows that came out: by status, and by reason (``obi_code``).
+
+    ``examples`` say each reason in the words of its first row, with the row's values cut out.
+    """
 
     rows: int = 0
     statuses: Counter[RowStatus] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
     rejects: int = 0
     warned: int = 0
 
@@ -124,14 +129,6 @@ def reconcile(
     return tally
 
 
-def tally_of(outcomes: Iterable[RowOutcome]) -> Tally:
-    """The counts alone."""
-    tally = Tally()
-    for outcome in outcomes:
-        _count(tally, outcome)
-    return tally
-
-
 class _Rejects:
     """The rejects file, begun with the first row that goes there."""
 
@@ -144,6 +141,8 @@ class _Rejects:
         self.count = 0
 
     def write(self, row: SourceRow, outcome: RowOutcome) -> None:
+        if self._files.rejects is None:
+            return
         if self._table is None:
             self._table = self._stack.enter_context(
                 table(
@@ -176,9 +175,17 @@ def _is_reject(outcome: RowOutcome, status_of: Callable[[int], RowStatus | None]
     return outcome.status in {RowStatus.INVALID, RowStatus.REJECTED}
 
 
+def _without_values(outcome: RowOutcome) -> str:
+    """The reason without personal data: reasons put values in quotation marks, the server's echo numbers."""
+    words = outcome.error or outcome.warning
+    return re.sub(r"\+?[0-9]{6,}", "…", re.sub(r'"[^"]*"', '"…"', words))[:200]
+
+
 def _count(tally: Tally, outcome: RowOutcome) -> None:
     tally.rows += 1
     tally.statuses[outcome.status] += 1
     if outcome.code:
         tally.reasons[outcome.code] += 1
+        if outcome.code not in tally.examples:
+            tally.examples[outcome.code] = f"row {outcome.row}: {_without_values(outcome)}"
     tally.warned += bool(outcome.warning)

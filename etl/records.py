@@ -199,6 +199,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     ``started`` is ISO 8601 in UTC. ``input`` is the path or URL as given, ``source`` the file that the
     reader reads (our spooled copy, or the input itself). ``profile`` and ``settings`` are plain data,
     without credentials. ``results`` and ``rejects`` are the paths that the run writes.
+    ``flags`` are the words that a further load of the same kind of input needs (``--profile …``).
     """
 
     run: str
@@ -213,6 +214,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     results: str
     rejects: str
+    flags: str = ""
     simulated: bool = False
 
 
@@ -220,8 +222,10 @@ class RunReport(Struct, frozen=True, kw_only=True):
     """The end of a run, for people and machines: the summary, ``--json``, and what ``load`` returns.
 
     ``counts`` holds every status that occurred and sums to ``rows`` when ``balanced``. ``stopped`` is the
-    sentence that says what stopped the run, empty where it finished. ``next`` is the command that goes
-    on from here. ``seconds`` is wall time, ``retries`` the requests beyond the first for their content.
+    sentence that says what stopped the run, empty where it finished. ``next`` is the command that goes on
+    from here. ``reasons`` are rows by ``obi_code``, the most frequent first; ``examples`` say each of them in
+    a sentence, without the row's values. ``evidence`` tells what the input was taken for. ``seconds`` is
+    wall time, ``retries`` the requests beyond the first for their content.
     """
 
     run: str
@@ -238,6 +242,8 @@ class RunReport(Struct, frozen=True, kw_only=True):
     rejects: str = ""
     left_out: tuple[LeftOut, ...] = ()
     reasons: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+    evidence: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     requests: int = 0
     retries: int = 0

@@ -85,6 +85,8 @@ def _common(
         "rejects": str(files.rejects) if tally.rejects else "",
         "left_out": spec.left_out,
         "reasons": dict(tally.reasons.most_common()),
+        "examples": dict(tally.examples),
+        "evidence": spec.evidence,
         "warnings": (*map_columns(spec.columns, profile).notes, *_advice(tally)),
         "seconds": seconds,
         "rows_per_second": round(spec.rows / seconds, 1),
@@ -109,7 +111,7 @@ def _exit_code(profile: Profile, tally: Tally, stopped_by: int) -> int:
 
 def _next(manifest: Manifest, tally: Tally, *, files: Files, stopped: EtlError | None, repeat: str) -> str:
     """The command that goes on from here."""
-    again = f" --simulate{repeat}" if manifest.simulated else repeat
+    again = f"{manifest.flags}{' --simulate' if manifest.simulated else ''}{repeat}"
     where = f"--campaign {shlex.quote(manifest.campaign.name)}{again}"
     if isinstance(stopped, StoppedError):
         # The stopped run would go on under the limit that stopped it.

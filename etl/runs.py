@@ -44,11 +44,12 @@ class Order(Struct, frozen=True, kw_only=True):
     """What is asked of ``load`` or ``check``.
 
     ``input`` is a path or ``-``. ``campaign`` is an id or an exact name. ``results`` and ``rejects`` are
-    paths, by default beside the input.
+    paths, by default beside the input. ``flags`` are the words that gave the profile, for further commands.
     """
 
     input: str
     profile: Profile
+    flags: str = ""
     campaign: str = ""
     results: str = ""
     rejects: str = ""
@@ -188,6 +189,10 @@ class Runner:
             check_files(files, source=order.input, rows=spec.rows)
             campaign = await self._campaign_to_check(order) if _campaign(order) else None
             work = self._work_on(order, source=source, spec=spec, campaign=campaign, scratch=scratch)
+            if order.results:
+                make_way(files.results)
+            if files.rejects:
+                make_way(files.rejects)
             tally = await asyncio.to_thread(preview, work, files=files)
         return check_report(
             order.profile,
@@ -261,7 +266,8 @@ class Runner:
             settings=self.settings.frozen(),
             versions=_versions(),
             results=str(files.results),
-            rejects=str(files.rejects),
+            rejects=str(files.rejects or ""),
+            flags=order.flags,
             simulated=link.server == SIMULATOR,
         )
         return Journal.create(folder / JOURNAL, manifest)
@@ -298,12 +304,13 @@ class Runner:
                 self.sending = False
                 self._progress.end()
         make_way(files.results, journal)
-        make_way(files.rejects, journal)
+        if files.rejects:
+            make_way(files.rejects, journal)
         tally = await asyncio.to_thread(publish, journal, files=files, stopped=stopped is not None)
         remember(files.results, journal)
-        if tally.rejects:
+        if files.rejects and tally.rejects:
             remember(files.rejects, journal)
-        else:
+        elif files.rejects:
             remove_own(files.rejects, journal)
         report = run_report(
             manifest, tally, files=files, stopped=stopped, repeat=self.repeat, seconds=self._seconds()
@@ -316,7 +323,9 @@ class Runner:
             retries=link.client.stats.retries,
         )
         journal.note("report", report)
-        journal.note("state", "stopped" if has_open_rows(tally) else "finished")
+        # What a limit stopped before anything was sent is over: a further load goes by today's settings.
+        over = not has_open_rows(tally) or (isinstance(stopped, StoppedError) and not journal.was_sent())
+        journal.note("state", "finished" if over else "stopped")
         return report
 
     async def _expected(self, work: Work, journal: Journal) -> None:

@@ -53,8 +53,9 @@ class StateFolder:
         """Remove copies of inputs that a killed process left behind."""
         yesterday = time.time() - 86_400
         for left in self._incoming.iterdir():
-            if left.stat().st_mtime < yesterday:
-                shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # its own process may remove it meanwhile
+                if left.stat().st_mtime < yesterday:
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     @property
     def _runs(self) -> Path:

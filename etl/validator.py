@@ -318,7 +318,7 @@ class Validator:
         if chunk.has(column, _CONTROL):
             for at, value in enumerate(values):
                 normal = fields.attribute_value(value)
-                values[at] = normal.value
+                values[at] = normal.value.strip()
                 if normal.warning:
                     chunk.warn(at, f"{self.mapping.headers[column].strip()}: {normal.warning}")
         return values

@@ -9,7 +9,7 @@ import click
 from msgspec.structs import replace
 
 from etl.cli.inputs import expand, one_path
-from etl.cli.options import INPUT_RULES, OUTPUTS, SERVER, STATE, TALK, Seconds, again, grouped
+from etl.cli.options import INPUT_RULES, OUTPUTS, SERVER, STATE, TALK, Seconds, again, grouped, mapping_flags
 from etl.errors import EtlError
 from etl.records import RunReport, worst_exit
 
@@ -146,12 +146,12 @@ def _each_input(
     codes = []
     try:
         sources = expand(inputs)
-        profile = find_profile(
-            options.pop("profile"), region=options.pop("region"), hidden=options.pop("hidden")
-        )
+        mapping = {name: options.pop(name) for name in ("profile", "region", "hidden")}
+        profile = find_profile(mapping["profile"], region=mapping["region"], hidden=mapping["hidden"])
         asked = Order(
             input="",
             profile=profile,
+            flags=mapping_flags(**mapping),
             **{name: options.pop(name) for name in ("campaign", "new_run", "simulate")},
         )
         results, rejects = options.pop("results"), options.pop("rejects")

@@ -80,6 +80,14 @@ OUTPUTS = grouped(
 )
 
 
+def mapping_flags(*, profile: str | None, region: str | None, hidden: str | None) -> str:
+    """What a further load of the same kind of input must repeat, with a leading space."""
+    if profile and Path(profile).is_file():
+        profile = str(Path(profile).absolute())
+    given = {"profile": profile, "region": region, "hidden": hidden}
+    return "".join(f" --{name} {shlex.quote(value)}" for name, value in given.items() if value)
+
+
 def again(*, state_dir: Path | None) -> str:
     """What a further command must repeat to find the same state, with a leading space."""
     return f" --state-dir {shlex.quote(str(state_dir.absolute()))}" if state_dir else ""

@@ -153,6 +153,9 @@ class Screen:
         out.print()
         out.print(title + (f"  (run {report.run})" if report.run else ""), soft_wrap=True)
         out.print(_counts(report))
+        if self.verbose or report.command == "check":
+            for sentence in report.evidence:
+                out.print(f"Found: {sentence}", markup=False, soft_wrap=True)
         for sentence in _sentences(report):
             out.print(sentence, markup=False, soft_wrap=True)
         if report.stopped:
@@ -237,9 +240,10 @@ def _counts(report: RunReport) -> Table:
 
 
 def _sentences(report: RunReport) -> Iterator[str]:
-    if report.reasons:
-        shown = list(report.reasons.items())[:_LINES]
-        yield "Reasons: " + ", ".join(f"{count:,} {code}" for code, count in shown)
+    for code, count in list(report.reasons.items())[:_LINES]:
+        yield f"{count:>9,}  {code}, as in {report.examples[code]}"
+    if (more := len(report.reasons) - _LINES) > 0:
+        yield f"           and {more} more reasons; every row has its own in the results"
     for left_out in report.left_out:
         yield f"Left out: {_left_out(left_out)}"
     for warning in report.warnings:
@@ -255,12 +259,14 @@ def _sentences(report: RunReport) -> Iterator[str]:
     )
     yield f"Took {report.seconds:.1f} s, {report.rows_per_second:,.0f} rows/s; {work}."
     if report.next:
-        yield f"Next: {report.next}"
+        first = "correct the rejects, then run: " if report.rejects and report.rejects in report.next else ""
+        yield f"Next: {first}{report.next}"
 
 
 def _left_out(left_out: LeftOut) -> str:
     lines = ", ".join(map(str, left_out.lines[:_LINES])) + (", …" if left_out.count > _LINES else "")
-    return f"{left_out.count:,} {left_out.reason} (line{'s' if left_out.count > 1 else ''} {lines})"
+    several = "s" if left_out.count > 1 else ""
+    return f"{left_out.count:,} {left_out.reason} line{several} ({lines})"
 
 
 def _names(names: Iterator[str] | Sequence[str]) -> str:
