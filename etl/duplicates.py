@@ -72,12 +72,16 @@ class Repeat(Struct, frozen=True):
 
 
 class Claim(Struct, frozen=True, gc=False):
-    """What a good row holds: its id, whether that is derived, and the numbers that identify it."""
+    """What a good row holds: its id, whether that is derived, and the numbers that identify it.
+
+    A ``suppressed`` row claims what it holds even where it repeats another: nobody slips by it.
+    """
 
     row: int
     external_id: str
     derived: bool
     numbers: tuple[str, ...]
+    suppressed: bool = False
 
 
 class Verdict(Struct, frozen=True, gc=False):
@@ -137,7 +141,7 @@ class Duplicates:
             rows = known.get(fold, {})
             if exact in rows:
                 by = "number" if fold.startswith("no:") else "externalId"
-                return Verdict(claim.external_id, Repeat(rows[exact], by)), []
+                return Verdict(claim.external_id, Repeat(rows[exact], by)), keys if claim.suppressed else []
             if rows:
                 warning = (
                     f"the externalId is that of row {min(rows.values())} except for upper and lower case"

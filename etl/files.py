@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 from pathlib import Path
 
 from etl.errors import OutputError
 from etl.journal import Journal
 from etl.outputs import check_writable
-from etl.reconciler import Files
+from etl.reconciler import RESULT_COLUMNS, Files
 from etl.state import input_mode
 
 _WORDS = (".results", ".rejects", ".check")
@@ -36,14 +37,14 @@ def files_of(
     )
 
 
-def check_files(files: Files, *, source: str, rows: int) -> None:
+def check_files(files: Files, *, source: str, rows: int, columns: int) -> None:
     """Raise OutputError where the answers could not be written at the end, or would overwrite the input."""
     if files.results == files.rejects:
         raise OutputError(f"Results and rejects would both go to {files.results}; name two files.")
     for path in filter(None, (files.results, files.rejects)):
         if source != "-" and path.exists() and Path(source).exists() and path.samefile(source):
             raise OutputError(f"{path} is the input itself; name another file.")
-        check_writable(path, rows=rows)
+        check_writable(path, rows=rows, columns=columns + len(RESULT_COLUMNS))
 
 
 def make_way(path: Path, journal: Journal | None = None) -> None:
@@ -57,7 +58,7 @@ def make_way(path: Path, journal: Journal | None = None) -> None:
     stem, ending = path.stem, path.suffix
     word = next((word for word in _WORDS if stem.endswith(word)), "")
     stem = stem.removesuffix(word)
-    for ordinal in range(1_000):
+    for ordinal in itertools.count():
         mark = f"{when:%Y%m%d-%H%M%S}" + (f"-{ordinal}" if ordinal else "")
         other = path.with_name(f"{stem}.{mark}{word}{ending}")
         if not other.exists():

@@ -181,8 +181,9 @@ class Journal:
 
     def settle(self, number: int, outcomes: Sequence[RowOutcome]) -> None:
         """Keep the outcomes of rows of a batch; those that are ``unknown`` stay in doubt."""
-        settled = sum(outcome.status is not RowStatus.UNKNOWN for outcome in outcomes)
+        rows = [outcome.row for outcome in outcomes if outcome.status is not RowStatus.UNKNOWN]
         with self._committed():
+            settled = len(rows) - self._count_settled(rows)
             self._put(outcomes)
             self._db.execute(_SETTLE, (settled, settled, number))
 
@@ -275,6 +276,11 @@ class Journal:
                 msgspec.json.encode(rows),
             ),
         )
+
+    def _count_settled(self, rows: Sequence[int]) -> int:
+        # Only question marks are put in.
+        query = f"SELECT COUNT(*) FROM outcomes WHERE status != 'unknown' AND row IN ({'?,' * len(rows)}NULL)"  # noqa: S608
+        return int(self._db.execute(query, rows).fetchone()[0])
 
     def _put(self, outcomes: Iterable[RowOutcome]) -> None:
         self._db.executemany(_PUT_OUTCOME, map(msgspec.structs.astuple, outcomes))

@@ -24,7 +24,9 @@ Cell = str | int | None
 ENDINGS = (".csv", ".xlsx", ".jsonl", ".parquet")
 SHEET_ROWS = 1_048_575
 """Data rows that a sheet holds below its header (the limit of Excel's file format)."""
+SHEET_COLUMNS = 16_384
 _SHEET_CELL = 32_767
+_CUT = " … (cut: a sheet's cell holds no more)"
 _GROUP = 10_000
 
 
@@ -38,12 +40,12 @@ class Table(Protocol):
         """Finish the file."""
 
 
-def check_writable(path: Path, *, rows: int) -> None:
-    """Raise OutputError where a table of so many rows can't be written to ``path``."""
+def check_writable(path: Path, *, rows: int, columns: int) -> None:
+    """Raise OutputError where a table of so many rows and columns can't be written to ``path``."""
     if path.suffix.lower() not in ENDINGS:
         raise OutputError(f"{path} ends in none of {', '.join(ENDINGS)}; choose one of these.")
-    if path.suffix.lower() == ".xlsx" and rows > SHEET_ROWS:
-        raise OutputError(f"{rows:,} rows do not fit into a sheet; let {path.name} end in .csv instead.")
+    if path.suffix.lower() == ".xlsx" and (rows > SHEET_ROWS or columns > SHEET_COLUMNS):
+        raise OutputError(f"{rows:,} rows of {columns:,} columns do not fit into a sheet; use .csv instead.")
     if path.suffix.lower() == ".parquet":
         _pyarrow()
     if path.is_dir():
@@ -166,7 +168,10 @@ class _Xlsx:
             if cell is None or (cell == "" and at != fault):
                 continue
             form = self._fault if at == fault else self._text
-            self._sheet.write_string(self._row, at, str(cell)[:_SHEET_CELL], form)
+            text = str(cell)
+            if len(text) > _SHEET_CELL:
+                text = text[: _SHEET_CELL - len(_CUT)] + _CUT
+            self._sheet.write_string(self._row, at, text, form)
         if fault is not None and note:
             self._sheet.write_comment(self._row, fault, note[:1_000], {"x_scale": 2})
 

@@ -197,6 +197,13 @@ class Expect(_Part):
     invalid_max: str = ""
     created_min: str = ""
 
+    @field_validator("rows")
+    @classmethod
+    def _is_a_range(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not 0 <= value[0] <= value[1]:
+            raise ValueError("must be the least and the most, as in [0, 60000]")
+        return value
+
     @field_validator("invalid_max", "created_min")
     @classmethod
     def _is_a_limit(cls, value: str) -> str:

@@ -40,6 +40,13 @@ RESULT_COLUMNS = (
 REJECT_COLUMNS = ("obi_field", "obi_code", "obi_error", "obi_extra")
 
 
+_SAID = {
+    RowStatus.EXISTS: "the externalId is in the campaign, and obi_warning says more",
+    RowStatus.REJECTED: "the server's reason stands in obi_error",
+    RowStatus.UNKNOWN: "the server did not say whether it took the row",
+}
+
+
 class Files(Struct, frozen=True, kw_only=True):
     """Where the answers go. ``rejects``, if wanted, is written when there are any. ``mode``: permissions."""
 
@@ -176,9 +183,10 @@ def _is_reject(outcome: RowOutcome, status_of: Callable[[int], RowStatus | None]
 
 
 def _without_values(outcome: RowOutcome) -> str:
-    """The reason without personal data: reasons put values in quotation marks, the server's echo numbers."""
-    words = outcome.error or outcome.warning
-    return re.sub(r"\+?[0-9]{6,}", "…", re.sub(r'"[^"]*"', '"…"', words))[:200]
+    """The reason without personal data: ours put values in quotation marks, a server's may hold any."""
+    if outcome.code.startswith(("rejected.", "unknown.", "exists.")):
+        return _SAID[outcome.status]
+    return re.sub(r'".*"', '"…"', outcome.error, flags=re.DOTALL)
 
 
 def _count(tally: Tally, outcome: RowOutcome) -> None:

@@ -107,7 +107,7 @@ class Runner:
             files = files_of(
                 order.input, results=order.results, rejects=order.rejects, plain=self.settings.plain
             )
-            check_files(files, source=order.input, rows=spec.rows)
+            _check(files, order.input, spec)
             async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
                 campaign = await find_fit_campaign(link.client, _campaign(order))
                 with self.state.campaign_lock(link.server, campaign.id, wait=self.settings.wait_lock):
@@ -162,13 +162,15 @@ class Runner:
                 rejects=manifest.rejects,
                 plain=bool(manifest.settings["plain"]),
             )
-            check_files(files, source=manifest.input, rows=manifest.spec.rows)
+            _check(files, manifest.input, manifest.spec)
             async with connected(
                 self.settings,
                 simulate=manifest.simulated,
                 base_url="" if manifest.simulated else manifest.base_url,
                 progress=self._progress,
             ) as link:
+                # Also learns the server's clock, without which nothing that is sent could be proved ours.
+                await find_fit_campaign(link.client, manifest.campaign.id)
                 with self.state.campaign_lock(
                     link.server, manifest.campaign.id, wait=self.settings.wait_lock
                 ):
@@ -186,7 +188,7 @@ class Runner:
                 word="check",
                 plain=self.settings.plain,
             )
-            check_files(files, source=order.input, rows=spec.rows)
+            _check(files, order.input, spec)
             campaign = await self._campaign_to_check(order) if _campaign(order) else None
             work = self._work_on(order, source=source, spec=spec, campaign=campaign, scratch=scratch)
             if order.results:
@@ -282,11 +284,7 @@ class Runner:
         self, journal: Journal, link: Link, *, files: Files, command: str, resumed: bool
     ) -> RunReport:
         manifest = journal.manifest
-        if fingerprint(Path(manifest.source)) != manifest.spec.fingerprint:
-            raise InputChangedError(
-                f"{manifest.source} is not what run {manifest.run} began with, so the run can't go on; "
-                "load the new content with --new-run."
-            )
+        _check_unchanged(manifest)
         self.run = manifest.run
         journal.note("state", "running")
         self._progress.begin(manifest.spec.rows, sum(_settled(journal).values()))
@@ -372,6 +370,23 @@ def _survey(order: Order, source: Path) -> tuple[SourceSpec, Mapping]:
             f"{name} has a header and no rows; a profile's [expect] rows = [0, …] would allow that."
         )
     return spec, map_columns(spec.columns, order.profile)
+
+
+def _check(files: Files, source: str, spec: SourceSpec) -> None:
+    check_files(files, source=source, rows=spec.rows, columns=len(spec.columns))
+
+
+def _check_unchanged(manifest: Manifest) -> None:
+    source = Path(manifest.source)
+    if not source.is_file():
+        raise InputChangedError(
+            f"{source} is gone, and run {manifest.run} can't go on without it; load the input anew."
+        )
+    if fingerprint(source) != manifest.spec.fingerprint:
+        raise InputChangedError(
+            f"{source} is not what run {manifest.run} began with, so the run can't go on; "
+            "load the new content with --new-run."
+        )
 
 
 def _settled(journal: Journal) -> dict[RowStatus, int]:

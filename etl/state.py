@@ -23,6 +23,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from yarl import URL
 
 from etl.errors import DiskFullError, LockedError, StateError
 from etl.journal import Journal
@@ -111,9 +112,9 @@ class StateFolder:
 
     def open(self, run: str) -> Journal:
         """The journal of a run, named whole or by a unique beginning or end of its name."""
-        runs = self.runs()
+        whole = run == Path(run).name and (self.folder_of(run) / JOURNAL).is_file()
         found = (
-            [run] if run in runs else [name for name in runs if name.startswith(run) or name.endswith(run)]
+            [run] if whole else [name for name in self.runs() if name.startswith(run) or name.endswith(run)]
         )
         if len(found) != 1:
             what = "more than one run fits" if found else "there is no run"
@@ -135,7 +136,8 @@ class StateFolder:
 
         ``wait`` is how many seconds to wait for another load. Raises LockedError.
         """
-        name = blake2b(f"{base_url}\n{campaign_id}".encode(), digest_size=12).hexdigest()
+        # URL() writes the same server the same way: host in lower case, no default port.
+        name = blake2b(f"{URL(base_url)}\n{campaign_id}".encode(), digest_size=12).hexdigest()
         lock = FileLock(self._locks / f"{name}.lock", mode=0o600, timeout=wait)
         try:
             with lock:

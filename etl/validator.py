@@ -264,7 +264,10 @@ class Validator:
             if at not in chunk.outcomes or chunk.outcomes[at].status is not RowStatus.INVALID
         ]
         ids = chunk.normal["externalId"]
-        claims = [Claim(chunk.rows[at], ids[at], at in chunk.derived, chunk.e164[at]) for at in good]
+        claims = [
+            Claim(chunk.rows[at], ids[at], at in chunk.derived, chunk.e164[at], at in chunk.outcomes)
+            for at in good
+        ]
         for at, verdict in zip(good, self._duplicates.judge(claims), strict=True):
             ids[at] = verdict.external_id
             chunk.warn(at, verdict.warning)

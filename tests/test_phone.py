@@ -227,7 +227,7 @@ REFUSED = [
     ("1-800-FLOWERS; 1-800-GOFEDEX", "US", "letters letters"),
     ("0302312x512", "DE", "letters"),
     ("someone@example.com", "GB", "letters"),
-    ("#NAME?", "GB", "letters"),
+    ("#NAME?", "GB", "unreadable"),
     ("tel:020-7946-0123;phone-context=+1", "GB", "ambiguous"),
     ("*31#02079460123", "GB", "unreadable"),
     ("-447911123456", "GB", "unreadable"),

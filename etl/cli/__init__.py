@@ -48,7 +48,7 @@ for command in (load, check, resume, runs, campaigns, simulator):
 def main() -> NoReturn:
     """Run the command and end the process with its exit code; no traceback reaches a user."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="obi", standalone_mode=False)
     except EtlError as error:
         code = _tell(str(error), error.exit_code)
     except click.ClickException as error:

@@ -1,0 +1,188 @@
+"""Which rows repeat an earlier one: over the whole input, by id, number, both or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, strategies as st
+
+from etl.duplicates import Claim, Duplicates, Repeat, Seen, Verdict
+
+A, B, C, D = (f"+44207946000{at}" for at in range(4))
+
+
+def claim(row: int, external_id: str, *numbers: str, derived: bool = False) -> Claim:
+    return Claim(row, external_id, derived, numbers)
+
+
+@contextmanager
+def seen() -> Iterator[Seen]:
+    with TemporaryDirectory() as folder, Seen(Path(folder) / "seen.sqlite") as keys:
+        yield keys
+
+
+def judged(by: str, claims: Sequence[Claim], *, chunk: int | None = None) -> list[Verdict]:
+    """The verdicts, with the claims judged in chunks of so many."""
+    size = chunk or len(claims) or 1
+    with seen() as keys:
+        duplicates = Duplicates(keys, by=by)
+        return [
+            each
+            for start in range(0, len(claims), size)
+            for each in duplicates.judge(claims[start : start + size])
+        ]
+
+
+def repeats(by: str, *claims: Claim) -> list[int | None]:
+    found = judged(by, claims)
+    assert found == judged(by, claims, chunk=1)
+    return [each.repeat.first if each.repeat else None for each in found]
+
+
+# --- modes ------------------------------------------------------------------------------------------------
+
+
+def test_by_id_a_repeated_id_is_a_duplicate_of_its_first_row() -> None:
+    assert repeats("externalId", claim(1, "7", A), claim(2, "8", A), claim(3, "7", B), claim(4, "7", A)) == [
+        None,
+        None,
+        1,
+        1,
+    ]
+
+
+def test_by_number_any_number_in_common_is_a_duplicate() -> None:
+    rows = (claim(1, "7", A, B), claim(2, "7", C), claim(3, "8", D, B), claim(4, "9", A))
+    assert repeats("number", *rows) == [None, None, 1, 1]
+
+
+def test_by_both_either_will_do() -> None:
+    rows = (claim(1, "7", A), claim(2, "7", B), claim(3, "8", A), claim(4, "9", C))
+    assert repeats("both", *rows) == [None, 1, 1, None]
+
+
+def test_by_both_the_id_is_named_where_id_and_number_are_repeated() -> None:
+    found = judged("both", [claim(1, "7", A), claim(2, "7", A)])
+    assert found[1].repeat == Repeat(1, "externalId")
+
+
+def test_by_none_nothing_is_a_duplicate() -> None:
+    rows = (claim(1, "7", A), claim(2, "7", A), claim(3, "7", A))
+    assert repeats("none", *rows) == [None, None, None]
+    assert [each.external_id for each in judged("none", rows)] == ["7", "7", "7"]
+
+
+def test_by_none_a_repeated_derived_id_gets_an_ordinal_also_over_chunk_borders() -> None:
+    rows = [claim(row, "d1-x", A, derived=True) for row in range(1, 5)]
+    for chunk in (1, 2, 3, 4):
+        found = judged("none", rows, chunk=chunk)
+        assert [each.external_id for each in found] == ["d1-x", "d1-x-2", "d1-x-3", "d1-x-4"]
+        assert not any(each.repeat for each in found)
+
+
+def test_a_row_that_is_a_duplicate_claims_nothing() -> None:
+    """Row 2 is not sent, so its second number is not dialled by it."""
+    rows = (claim(1, "1", A), claim(2, "2", A, B), claim(3, "3", B))
+    assert repeats("number", *rows) == [None, 1, None]
+
+
+def test_a_number_that_a_row_has_twice_is_no_repeat_of_itself() -> None:
+    assert repeats("both", claim(1, "1", A, A)) == [None]
+
+
+def test_an_id_and_a_number_of_the_same_text_are_two_things() -> None:
+    assert repeats("both", claim(1, A, B), claim(2, "2", A)) == [None, None]
+
+
+# --- case -------------------------------------------------------------------------------------------------
+
+
+def test_ids_that_differ_only_by_case_are_two_leads_with_a_warning() -> None:
+    for order in (("abc", "ABC", "Abc"), ("ABC", "abc", "Abc"), ("Abc", "ABC", "abc")):
+        found = judged("externalId", [claim(row, text) for row, text in enumerate(order, 1)])
+        assert [each.repeat for each in found] == [None, None, None]
+        assert found[0].warning == ""
+        for each in found[1:]:
+            assert "case" in each.warning
+            assert "row 1" in each.warning
+
+
+def test_each_spelling_of_an_id_is_found_again() -> None:
+    rows = [claim(row, text) for row, text in enumerate(["abc", "ABC", "abc", "ABC", "aBC"], 1)]
+    assert repeats("externalId", *rows) == [None, None, 1, 2, None]
+
+
+def test_a_repeat_has_no_warning_about_case() -> None:
+    found = judged("externalId", [claim(1, "abc"), claim(2, "ABC"), claim(3, "ABC")])
+    assert (found[2].repeat, found[2].warning) == (Repeat(2, "externalId"), "")
+
+
+# --- the whole input --------------------------------------------------------------------------------------
+
+ids = st.sampled_from(["a", "A", "b", "straße", "STRASSE", "ǅ", "ı", "I"])
+claims = st.lists(st.tuples(ids, st.lists(st.sampled_from([A, B, C]), min_size=1, max_size=3)), max_size=14)
+
+
+@given(rows=claims, chunk=st.integers(1, 14), by=st.sampled_from(["externalId", "number", "both", "none"]))
+def test_where_a_chunk_ends_makes_no_difference(
+    rows: list[tuple[str, list[str]]], chunk: int, by: str
+) -> None:
+    made = [claim(row, text, *numbers) for row, (text, numbers) in enumerate(rows, 1)]
+    assert judged(by, made, chunk=chunk) == judged(by, made)
+
+
+@given(rows=claims, by=st.sampled_from(["externalId", "number", "both"]))
+def test_the_verdicts_are_those_of_a_plain_comparison_with_every_accepted_row(
+    rows: list[tuple[str, list[str]]], by: str
+) -> None:
+    made = [claim(row, text, *numbers) for row, (text, numbers) in enumerate(rows, 1)]
+    kept: list[Claim] = []
+    for each, verdict in zip(made, judged(by, made), strict=True):
+        same = [
+            other.row
+            for other in kept
+            if (by != "number" and other.external_id == each.external_id)
+            or (by != "externalId" and set(other.numbers) & set(each.numbers))
+        ]
+        assert (verdict.repeat is not None) is bool(same)
+        if verdict.repeat:
+            assert verdict.repeat.first in same
+        else:
+            kept.append(each)
+
+
+def test_more_keys_than_one_statement_takes_are_all_found() -> None:
+    rows = [claim(row, f"id-{row}", A) for row in range(1, 2_001)]
+    again = [claim(row + 2_000, f"id-{row}", A) for row in range(1, 2_001)]
+    found = judged("externalId", [*rows, *again], chunk=2_000)
+    assert [each.repeat for each in found[:2_000]] == [None] * 2_000
+    assert [each.repeat and each.repeat.first for each in found[2_000:]] == list(range(1, 2_001))
+
+
+# --- the file ---------------------------------------------------------------------------------------------
+
+
+def test_keys_of_an_earlier_process_are_forgotten_and_none_are_left(tmp_path: Path) -> None:
+    """A resumed run decides its rows anew: what is left of a killed one must not make them duplicates."""
+    path = tmp_path / "seen.sqlite"
+    left = Seen(path)
+    left.claim([("id:7", "", 1)])
+    with Seen(path) as keys:
+        assert keys.find(["id:7"]) == {}
+    assert not path.exists()
+
+
+def test_a_claimed_key_stays_with_its_first_row(tmp_path: Path) -> None:
+    with Seen(tmp_path / "seen.sqlite") as keys:
+        keys.claim([("id:7", "", 1)])
+        keys.claim([("id:7", "", 9), ("id:8", "", 9)])
+        assert keys.find(["id:7", "id:8", "id:9"]) == {"id:7": {"": 1}, "id:8": {"": 9}}
+
+
+@pytest.mark.parametrize("text", ["'; DROP TABLE seen; --", "a\nb", "𝒳", "x" * 5_000])
+def test_any_text_is_a_key(text: str) -> None:
+    assert repeats("externalId", claim(1, text), claim(2, text)) == [None, 1]

@@ -1,0 +1,187 @@
+"""How a customer looks on the wire, and what proves that the server's one is ours."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, strategies as st
+from msgspec import json
+from msgspec.structs import replace
+
+from etl.obi.models import StoredCustomer
+from etl.payload import differences, is_of_this_run, item_of
+from etl.records import Customer
+
+A, B, C = "+442079460000", "+442079460001", "+493023125000"
+LEAD = Customer(row=1, external_id="007", numbers=(A, B), attributes=(("City", "Leeds"), ("Score", "5")))
+SENT = datetime(2027, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)
+
+
+def wire(customer: Customer, *, as_attributes: bool = False) -> Any:
+    return json.decode(item_of(customer, as_attributes=as_attributes).body)
+
+
+def stored(**changes: Any) -> StoredCustomer:
+    """What a server may hold of LEAD: numbers as sent, Phone attributes of its own beside ours."""
+    data: dict[str, Any] = {
+        "id": "A" * 32,
+        "externalId": "007",
+        "numbers": f"{A};{B};",
+        "callCount": 0,
+        "modificationDate": "2027-03-01T12:00:01.000001Z",
+        "attributes": {
+            "attribute": [
+                {"name": "Phone1", "value": A},
+                {"name": "City", "value": "Leeds"},
+                {"name": "Score", "value": 5},
+                {"name": "Phone2", "value": B},
+            ]
+        },
+    }
+    return json.decode(json.encode(data | changes), type=StoredCustomer)
+
+
+# --- the wire ---------------------------------------------------------------------------------------------
+
+
+def test_what_a_row_does_not_have_is_not_sent() -> None:
+    assert wire(Customer(row=1, external_id="007", numbers=(A,))) == {"externalId": "007", "numbers": A}
+
+
+def test_everything_that_a_row_has_is_sent_in_the_interfaces_form() -> None:
+    full = replace(
+        LEAD,
+        date="2027-07-01T08:30:00Z",
+        agent_id="B" * 32,
+        dialing_mode="PREVIEW",
+        preview_time=0,
+        priority=0,
+        time_zone="Europe/London",
+        warning="not for the server",
+    )
+    assert wire(full) == {
+        "externalId": "007",
+        "numbers": f"{A};{B}",
+        "date": "2027-07-01T08:30:00Z",
+        "agentId": "B" * 32,
+        "dialingMode": "PREVIEW",
+        "previewTime": 0,
+        "priority": 0,
+        "timeZone": "Europe/London",
+        "attributes": {
+            "attribute": [{"name": "City", "value": "Leeds"}, {"name": "Score", "value": "5"}],
+        },
+    }
+
+
+def test_no_id_of_ours_and_no_trailing_separator_is_ever_sent() -> None:
+    sent = wire(LEAD)
+    assert "id" not in sent
+    assert not sent["numbers"].endswith(";")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_numbers_as_attributes_are_phone1_to_phone3_after_ours_and_nothing_else(count: int) -> None:
+    """Numbers and Phone attributes are never both sent."""
+    sent = wire(replace(LEAD, numbers=(A, B, C)[:count]), as_attributes=True)
+    assert "numbers" not in sent
+    names = [each["name"] for each in sent["attributes"]["attribute"]]
+    assert names == ["City", "Score", *("Phone1", "Phone2", "Phone3")[:count]]
+
+
+@given(name=st.text(min_size=1), value=st.text(min_size=1))
+def test_any_text_travels_unharmed_in_a_body_of_utf_8(name: str, value: str) -> None:
+    item = item_of(replace(LEAD, attributes=((name, value),)))
+    assert json.decode(item.body)["attributes"] == {"attribute": [{"name": name, "value": value}]}
+    assert item.customer.attributes == ((name, value),)
+
+
+def test_the_same_customer_has_the_same_bytes_each_time() -> None:
+    assert item_of(LEAD).body == item_of(replace(LEAD)).body
+
+
+# --- what differs -----------------------------------------------------------------------------------------
+
+
+def test_what_the_server_adds_is_no_difference() -> None:
+    assert differences(LEAD, stored()) == []
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        [{"name": "Score", "value": 5}, {"name": "City", "value": "Leeds"}],
+        {"attribute": [{"name": "City", "value": "Leeds"}, {"name": "Score", "value": "5"}]},
+    ],
+)
+def test_attributes_compare_in_every_shape_and_order(shape: Any) -> None:
+    assert differences(LEAD, stored(attributes=shape)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"numbers": A}, ["numbers"]),
+        ({"numbers": f"{B};{A}"}, ["numbers"]),
+        ({"numbers": f"{A};{B};{C}"}, ["numbers"]),
+        ({"numbers": None}, ["numbers"]),
+        ({"attributes": None}, ["City", "Score"]),
+        ({"attributes": {"attribute": {"name": "City", "value": "Leeds"}}}, ["Score"]),
+        ({"attributes": [{"name": "City", "value": "leeds"}, {"name": "Score", "value": "5"}]}, ["City"]),
+    ],
+)
+def test_a_difference_is_told_by_its_name(changes: dict[str, Any], expected: list[str]) -> None:
+    assert differences(LEAD, stored(**changes)) == expected
+
+
+# --- proof ------------------------------------------------------------------------------------------------
+
+
+def proved(*, since: float | None = SENT.timestamp(), **changes: Any) -> bool:
+    return is_of_this_run(LEAD, stored(**changes), since=since)
+
+
+def test_the_same_content_uncalled_and_not_older_than_the_sending_is_proof() -> None:
+    assert proved()
+    assert proved(callCount=None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"numbers": A},
+        {"attributes": None},
+        {"callCount": 1},
+        {"callResult": "BUSY"},
+        {"result": "Sold"},
+        {"modificationDate": None},
+        {"modificationDate": "yesterday"},
+        {"modificationDate": "2027-02-28T23:00:00Z"},
+        {"modificationDate": "2027-03-01T12:00:00.499999Z"},
+    ],
+)
+def test_anything_less_is_no_proof(changes: dict[str, Any]) -> None:
+    """A customer loaded last night must not become ``created`` because of tonight's timeout."""
+    assert not proved(**changes)
+
+
+def test_an_unknown_clock_proves_nothing() -> None:
+    assert not proved(since=None)
+
+
+def test_a_server_that_writes_whole_seconds_has_cut_off_the_fraction() -> None:
+    assert proved(modificationDate="2027-03-01T12:00:00Z")
+    assert not proved(modificationDate="2027-03-01T11:59:59Z")
+
+
+@pytest.mark.parametrize(
+    "when", ["2027-03-01T12:00:01", "2027-03-01T13:00:01+01:00", "2027-03-01T12:00:01+00:00"]
+)
+def test_a_modification_date_is_utc_unless_it_says_otherwise(when: str) -> None:
+    assert proved(modificationDate=when)
+
+
+def test_the_year_9999_of_the_next_call_is_no_obstacle() -> None:
+    assert proved(date="9999-12-31T23:59:59Z")

@@ -1,0 +1,344 @@
+"""The mapping profile: every key of the contract, what is wrong with one, and freezing."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from etl.errors import ProfileError
+from etl.profile import (
+    GUESSED,
+    Profile,
+    SuppressWhen,
+    find_profile,
+    names_of,
+    normal_header,
+    profile_folder,
+    read_profile,
+)
+
+EVERYTHING = """
+name = "acme-crm"
+campaign = "Spring"
+region = "GB"
+region_column = "Country"
+
+[source]
+encoding = "windows-1252"
+delimiter = ";"
+sheet = "Leads"
+header_row = 4
+date_order = "dmy"
+date_formats = ["%d.%m.%Y %H:%M"]
+timezone = "Europe/London"
+hidden = "refuse"
+
+[columns]
+externalId = "Lead ID"
+numbers = "Numbers"
+phones = ["Mobile", "Phone", "Other Phone"]
+date = "Call after"
+agentId = "Owner"
+dialingMode = "Mode"
+previewTime = "Preview"
+priority = "Priority"
+timeZone = "Time zone"
+do_not_call = ["Do Not Call"]
+
+[defaults]
+priority = 5
+previewTime = 30
+dialingMode = "PREVIEW"
+timeZone = "infer"
+
+[attributes]
+include = ["*"]
+exclude = ["Internal*"]
+[attributes.rename]
+"Company / Account" = "Company"
+[attributes.rules."Postcode"]
+required = true
+pattern = "^[A-Z0-9 ]{3,10}$"
+max_length = 10
+allowed = ["SW1A 1AA"]
+
+[phones]
+accept = "valid"
+format = "e164"
+send_as = "numbers"
+premium = false
+suppressed = "suppress-row"
+bad_beside_good = "drop"
+
+[external_id]
+when_missing = "derive"
+derive_from = ["Product"]
+prefix = "acme-"
+salesforce18 = false
+
+[suppress]
+files = []
+max_age = "7d"
+region = "GB"
+max_unreadable = 0
+if_loaded = "warn"
+
+[[suppress_when]]
+column = "Consent"
+is = ["no"]
+is_not = ["yes"]
+empty = true
+older_than = "180d"
+
+[expect]
+rows = [0, 60000]
+invalid_max = "2%"
+created_min = "50%"
+"""
+
+
+def written(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def leaves(data: Any, at: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """Every value of a nested table under its path."""
+    if isinstance(data, dict):
+        return {path: leaf for key, part in data.items() for path, leaf in leaves(part, (*at, key)).items()}
+    if isinstance(data, list) and data and isinstance(data[0], dict):
+        return {p: v for i, part in enumerate(data) for p, v in leaves(part, (*at, str(i))).items()}
+    return {at: data}
+
+
+# --- every key --------------------------------------------------------------------------------------------
+
+
+def test_every_key_of_the_contract_is_taken_with_its_example(tmp_path: Path) -> None:
+    profile = read_profile(written(tmp_path, EVERYTHING))
+    given = leaves(tomllib.loads(EVERYTHING))
+    kept = leaves(profile.frozen())
+    assert {path for path in given if path not in kept} == set()
+    for path, value in given.items():
+        one = [value] if isinstance(value, str) and isinstance(kept[path], list) else value
+        assert kept[path] == one, path
+
+
+def test_the_contract_has_no_key_that_the_example_leaves_out(tmp_path: Path) -> None:
+    given = set(leaves(tomllib.loads(EVERYTHING)))
+    kept = set(leaves(read_profile(written(tmp_path, EVERYTHING)).frozen()))
+    assert kept - given == {("guessing",)}
+
+
+@pytest.mark.parametrize("path", sorted(leaves(tomllib.loads(EVERYTHING))), ids=".".join)
+def test_every_key_may_stand_alone(path: tuple[str, ...]) -> None:
+    """All keys are optional but the column of a ``suppress_when``."""
+    value = leaves(tomllib.loads(EVERYTHING))[path]
+    if path[0] == "suppress_when":
+        Profile.model_validate({"suppress_when": [{"column": "Consent"} | {path[-1]: value}]})
+        return
+    data: Any = value
+    for key in reversed(path):
+        data = {key: data}
+    Profile.model_validate(data)
+
+
+def test_an_empty_profile_is_one_and_is_named_after_its_file(tmp_path: Path) -> None:
+    profile = read_profile(written(tmp_path, ""))
+    assert profile == Profile(name="mine")
+    assert not profile.guessing
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("source.hidden", ["refuse", "include", "exclude"]),
+        ("source.date_order", ["dmy", "mdy", "ymd"]),
+        ("defaults.dialingMode", ["PREVIEW", "PREDICTIVE"]),
+        ("defaults.timeZone", ["infer", "Europe/Berlin", "UTC"]),
+        ("phones.accept", ["valid", "possible"]),
+        ("phones.format", ["e164", "national", "digits", "as-written"]),
+        ("phones.send_as", ["numbers", "attributes"]),
+        ("phones.suppressed", ["suppress-row", "drop-number"]),
+        ("phones.bad_beside_good", ["drop", "reject"]),
+        ("external_id.when_missing", ["derive", "reject"]),
+        ("suppress.if_loaded", ["warn", "delete"]),
+        ("expect.invalid_max", ["2%", "0.5%", "10", "0"]),
+    ],
+)
+def test_every_word_of_the_contract_is_taken_and_no_other(key: str, values: list[str]) -> None:
+    table, name = key.split(".")
+    for value in values:
+        assert leaves(Profile.model_validate({table: {name: value}}).frozen())[table, name] == value
+    with pytest.raises(ValidationError):
+        Profile.model_validate({table: {name: "something else"}})
+
+
+# --- what is wrong is told --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('regoin = "GB"', r"regoin is not a key\. Did you mean region\?"),
+        ('[columns]\nexternalID = "x"', r"columns\.externalID is not a key\. Did you mean externalId\?"),
+        ("[sauce]", r"sauce is not a key\. Did you mean source\?"),
+        ('[source]\ndate_ordre = "dmy"', r"source\.date_ordre is not a key\. Did you mean date_order\?"),
+        ('[attributes.rules."P"]\nrequird = true', r"requird is not a key"),
+        ('[[suppress_when]]\ncolumn="C"\nolder = "1d"', r"older is not a key"),
+        ("guessing = true", r"guessing is not a key"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_known_one(text: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(ProfileError, match=told) as error:
+        read_profile(written(tmp_path, text))
+    assert "mine.toml" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[source]\ndate_order = "ddmm"', r"source\.date_order = 'ddmm'.*'dmy'"),
+        ("[source]\nheader_row = 0", r"source\.header_row = 0.*greater than or equal to 1"),
+        ('[source]\ntimezone = "GMT Standard Time"', r"timezone = 'GMT Standard Time'.*Europe/London"),
+        ('[source]\ntimezone = "../etc/passwd"', r"timezone"),
+        ('[defaults]\ntimeZone = "Mars/Base"', r"defaults\.timeZone = 'Mars/Base'.*IANA"),
+        ("[defaults]\npriority = -1", r"defaults\.priority = -1"),
+        ('[defaults]\ndialingMode = "PROGRESSIVE"', r"dialingMode = 'PROGRESSIVE'.*PREDICTIVE"),
+        ('[attributes.rules."P"]\npattern = "("', r"pattern = '\('.*regular expression"),
+        ('[attributes.rules."P"]\nmax_length = 0', r"max_length = 0"),
+        ('[phones]\nformat = "E164"', r"phones\.format = 'E164'.*'e164'"),
+        ('[phones]\npremium = "maybe"', r"phones\.premium = 'maybe'"),
+        ('[[suppress_when]]\ncolumn="C"\nolder_than = "6 months"', r"'6 months'.*180d"),
+        ('[[suppress_when]]\nis = ["x"]', r"column"),
+        ('[expect]\ninvalid_max = "few"', r"expect\.invalid_max = 'few'.*2%"),
+        ("[expect]\nrows = [1]", r"expect\.rows"),
+        ('region = "Britain"', r"region = 'BRITAIN'"),
+        ("region = \nname = 'x'", r"not valid TOML.*line 1"),
+        ("region = 44", r"region = 44"),
+    ],
+)
+def test_a_wrong_value_names_key_value_and_what_is_right(text: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(ProfileError, match=told):
+        read_profile(written(tmp_path, text))
+
+
+def test_do_not_call_lists_are_refused_while_they_are_not_applied(tmp_path: Path) -> None:
+    """A list that is named and not applied would let the people on it be called."""
+    with pytest.raises(ProfileError, match=r"suppress\.files.*not applied"):
+        read_profile(written(tmp_path, '[suppress]\nfiles = ["dnc/tps.csv"]'))
+    with pytest.raises(ProfileError, match=r"suppress\.files"):
+        read_profile(written(tmp_path, '[suppress]\nfiles = "dnc/tps.csv"'))
+
+
+def test_a_profile_that_is_not_there_is_told_with_the_built_in_ones() -> None:
+    with pytest.raises(ProfileError, match="no profile 'no-such-one'"):
+        read_profile("no-such-one")
+
+
+def test_a_folder_is_no_profile(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError):
+        read_profile(str(tmp_path))
+
+
+def test_every_built_in_profile_is_sound() -> None:
+    for path in profile_folder().glob("*.toml"):
+        assert read_profile(path.stem).name
+
+
+# --- regions, hidden, freezing ----------------------------------------------------------------------------
+
+
+def test_a_region_on_the_command_line_beats_the_profiles_own(tmp_path: Path) -> None:
+    given = written(tmp_path, 'region = "DE"\n[source]\nhidden = "include"')
+    assert find_profile(given).region == "DE"
+    assert find_profile(given, region="gb").region == "GB"
+    assert find_profile(given, region="GB").source.hidden == "include"
+    assert find_profile(given, hidden="exclude").source.hidden == "exclude"
+
+
+def test_without_a_profile_the_mapping_is_guessed_also_under_a_region() -> None:
+    assert find_profile(None) is GUESSED
+    assert find_profile(None, region="GB", hidden="include").guessing
+
+
+@pytest.mark.parametrize("region", ["Britain", "G", "44", "G1"])
+def test_a_region_that_is_no_country_code_is_refused(region: str) -> None:
+    with pytest.raises(ProfileError, match="Region"):
+        find_profile(None, region=region)
+
+
+@pytest.mark.parametrize("region", ["UK", "ZZ", "XX"])
+def test_a_region_that_no_country_has_is_refused(region: str) -> None:
+    """Under it every national number would be refused, row by row, for a reason that is not theirs."""
+    with pytest.raises(ProfileError, match=region):
+        find_profile(None, region=region)
+
+
+@pytest.mark.parametrize("guessing", [True, False])
+def test_thawing_what_was_frozen_gives_the_same_profile(
+    guessing: bool,  # noqa: FBT001  -- a column
+    tmp_path: Path,
+) -> None:
+    profile = read_profile(written(tmp_path, EVERYTHING)).model_copy(update={"guessing": guessing})
+    thawed = Profile.thawed(json.loads(json.dumps(profile.frozen())))
+    assert thawed == profile
+    assert thawed.guessing is guessing
+
+
+def test_a_profile_is_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Profile().name = "x"  # type: ignore[misc]
+
+
+# --- rules of suppression ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "suppressed", "kept"),
+    [
+        ({"is": ["No", "stop"]}, ["no", " NO ", "Stop"], ["", "yes", "nope"]),
+        ({"is": "no"}, ["no"], [""]),
+        ({"is_not": ["yes"]}, ["", "no", "maybe"], ["yes", " YES "]),
+        ({"empty": True}, ["", "  "], ["x"]),
+        ({"is": ["no"], "empty": True}, ["no", ""], ["yes"]),
+        ({"is": ["STRASSE"]}, ["straße"], ["gasse"]),
+    ],
+)
+def test_a_rule_of_suppression_compares_trimmed_and_without_case(
+    rule: dict[str, Any], suppressed: list[str], kept: list[str]
+) -> None:
+    when = SuppressWhen.model_validate({"column": "Consent"} | rule)
+    assert all(when.says_so(value) for value in suppressed)
+    assert not any(when.says_so(value) for value in kept)
+
+
+def test_an_age_is_told_in_days() -> None:
+    assert SuppressWhen(column="C", older_than="180d").max_days == 180
+    assert SuppressWhen(column="C").max_days == 0
+
+
+def test_headers_compare_without_case_blanks_dashes_and_underscores() -> None:
+    for header in ("External ID", " external_id ", "EXTERNAL-ID", "External\u00a0ID", "\ufeffexternalId"):
+        assert normal_header(header) == "externalid"
+
+
+def test_the_customer_fields_are_those_of_the_contract() -> None:
+    assert [name for name, _ in names_of(Profile().columns)] == [
+        "externalId",
+        "numbers",
+        "phones",
+        "date",
+        "agentId",
+        "dialingMode",
+        "previewTime",
+        "priority",
+        "timeZone",
+        "do_not_call",
+    ]
