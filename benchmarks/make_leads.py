@@ -7,9 +7,10 @@ import csv
 import random
 from pathlib import Path
 
-HEADER = (
-    "External ID,Phone 1,Phone 2,First Name,Last Name,Company,Address,City,Postcode,Email,Score,Notes".split(",")
-)
+HEADER = [
+    "External ID", "Phone 1", "Phone 2", "First Name", "Last Name", "Company", "Address", "City",
+    "Postcode", "Email", "Score", "Notes",
+]  # fmt: skip
 AREAS = ("020 7946 0", "0121 496 0", "0161 496 0", "+44 20 7946 0", "+49 30 23125 ")
 
 
@@ -17,8 +18,8 @@ def row(number: int, dice: random.Random) -> list[str]:
     """One lead."""
     first, second = (f"{dice.choice(AREAS)}{dice.randrange(1000):03}" for _ in range(2))
     return [
-        f"L{number:08}", first, second, f"First{number % 977}", f"Last{number % 1009}", f"Company {number % 311}",
-        f"{number % 200} Example Street", "London", f"N{number % 20} {number % 9}AB",
+        f"L{number:08}", first, second, f"First{number % 977}", f"Last{number % 1009}",
+        f"Company {number % 311}", f"{number % 200} Example Street", "London", f"N{number % 20} {number % 9}AB",
         f"lead{number}@example.com", str(number % 100), "called last year, wants an offer",
     ]  # fmt: skip
 

@@ -39,7 +39,7 @@ KINDS = ["good"] * 5 + [
 ]
 
 quick = rules(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
