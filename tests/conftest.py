@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -20,6 +21,8 @@ from aioresponses import aioresponses
 from etl.records import PREFIXED
 from etl.settings import Settings
 from etl.simulator import Simulator
+
+_NOBODY = 65534
 
 
 class _MockedResponse(ClientResponse):
@@ -120,3 +123,26 @@ def obi(
         return ended.value.code, out, err
 
     return run
+
+
+@pytest.fixture
+def ordinary_user(tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
+    """Be nobody in particular for a while: root may read and write everything."""
+
+    @contextmanager
+    def being_nobody() -> Iterator[None]:
+        if os.geteuid() != 0:
+            yield
+            return
+        for folder in (tmp_path, *tmp_path.parents):
+            if folder.stat().st_uid == 0 and folder.name.startswith(("test_", "pytest-", "popen-")):
+                folder.chmod(0o711)
+        for path in (tmp_path, *tmp_path.rglob("*")):
+            os.chown(path, _NOBODY, _NOBODY)
+        os.seteuid(_NOBODY)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return being_nobody

@@ -8,6 +8,8 @@ import hashlib
 import io
 import os
 import stat
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -134,11 +136,13 @@ def test_a_missing_file_a_folder_and_a_pipe_are_refused(tmp_path: Path) -> None:
     assert "is not a regular file" in refusal(tmp_path / "pipe")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file_is_refused(leads: Path) -> None:
+def test_an_unreadable_file_is_refused(
+    leads: Path, ordinary_user: Callable[[], AbstractContextManager[None]]
+) -> None:
     leads.write_text("a,b\n")
     leads.chmod(0)
-    assert "may not be read" in refusal(leads)
+    with ordinary_user():
+        assert "may not be read" in refusal(leads)
 
 
 def test_errors_use_the_name_that_is_given(leads: Path) -> None:
