@@ -17,15 +17,29 @@ import asyncio
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
+from etl.orders import Order
 from etl.profile import Profile, find_profile
 from etl.progress import Progress
 from etl.records import RunReport
-from etl.runs import Order, Runner
+from etl.runs import Runner
 from etl.settings import Settings, load_settings
 
 T = TypeVar("T")
+
+
+class LoadOptions(TypedDict, total=False):
+    """What ``load`` takes beside its source and campaign; see ``aload``."""
+
+    profile: Profile | str | None
+    region: str | None
+    settings: Settings | None
+    results: str | Path
+    rejects: str | Path
+    simulate: bool
+    new_run: bool
+    progress: Progress | None
 
 
 async def aload(
@@ -62,8 +76,11 @@ async def aload(
     return await Runner(settings or load_settings(), progress=progress, stop=stop).load(order)
 
 
-def load(source: str | Path, *, campaign: str, **options: Any) -> RunReport:
-    """``aload`` for code without an event loop; takes the same arguments, and works in notebooks too."""
+def load(source: str | Path, *, campaign: str, **options: Unpack[LoadOptions]) -> RunReport:
+    """``aload`` for code without an event loop; takes the same arguments, and works in notebooks too.
+
+    ``profile``, ``region``, ``settings``, ``results``, ``rejects``, ``simulate``, ``new_run``, ``progress``.
+    """
     return _finished(aload(source, campaign=campaign, **options))
 
 

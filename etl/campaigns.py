@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import re
 
@@ -14,6 +15,9 @@ _ID = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f
 _CLOSED = frozenset(
     {CampaignStatus.EXPIRED, CampaignStatus.DELETED, CampaignStatus.QUOTA, CampaignStatus.INVALID}
 )
+
+_TICK, _STEP = 1_100, 40
+"""Milliseconds: a little more than a second, and the pause between two looks at the server's clock."""
 
 
 async def find_campaign(client: Client, given: str) -> Campaign:
@@ -30,7 +34,7 @@ async def find_campaign(client: Client, given: str) -> Campaign:
             raise CampaignError(
                 f"There is no campaign with the id {given}; `obi campaigns list` shows them."
             ) from None
-    campaigns = await client.campaigns.list()
+    campaigns = await _list(client)
     found = [campaign for campaign in campaigns if campaign.name == given]
     if len(found) == 1:
         return found[0]
@@ -44,6 +48,15 @@ async def find_campaign(client: Client, given: str) -> Campaign:
     raise CampaignError(f"There is no campaign named {given!r}; {word} {names}.")
 
 
+async def _list(client: Client) -> list[Campaign]:
+    try:
+        return await client.campaigns.list()
+    except NotFoundError as error:
+        raise CampaignError(
+            f"There is no OBI interface at the base URL (its whole root, https://HOST/RI/obi): {error}"
+        ) from None
+
+
 async def find_fit_campaign(client: Client, given: str) -> CampaignRef:
     """The campaign to load into. Raises CampaignError as well where it is closed for good."""
     campaign = await find_campaign(client, given)
@@ -53,3 +66,19 @@ async def find_fit_campaign(client: Client, given: str) -> CampaignRef:
             "choose another."
         )
     return CampaignRef(campaign.id, campaign.name, campaign.status or "", campaign.end_date or "")
+
+
+async def sharpen_clock(client: Client, campaign_id: str) -> None:
+    """Learn when the server's clock ticks: at most a second of small calls.
+
+    ``Date`` headers are cut to whole seconds, so that one alone leaves the server's clock open by one. The
+    first answer after a tick says where in the second we are.
+    """
+    before = client.last_offset
+    for _ in range(_TICK // _STEP):
+        await asyncio.sleep(_STEP / 1000)
+        await client.campaigns.get(campaign_id)
+        offset = client.last_offset
+        if before is not None and offset is not None and offset > before + 0.5:
+            return
+        before = offset

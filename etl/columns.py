@@ -34,13 +34,15 @@ COMMON_NAMES: dict[str, tuple[str, ...]] = {
         "mobile", "mobile phone", "mobile number", "cell", "cell phone", "phone", "phone number",
         "telephone", "telephone number", "tel", "business phone", "work phone", "home phone",
         "other phone", "primary phone", "main phone", "direct phone", "company phone",
+        "handy", "mobil", "mobiltelefon", "telefon", "telefonnummer", "rufnummer", "téléphone", "teléfono",
+        "telefono",
     ),
     "do_not_call": (
         "do not phone", "do not contact", "phone opt out", "has opted out of call", "opted out of calls",
         "do not allow phone calls", "dnc", "robinson", "ctps", "tps",
     ),
 }  # fmt: skip
-"""Headers of common exports, recognised where no profile was given; the first found is the first dialled."""
+"""Headers of common exports, recognised where no columns are named; the first found is the first dialled."""
 
 
 _DIALLED = frozenset({"phone1", "phone2", "phone3"})
@@ -48,7 +50,8 @@ _DIALLED = frozenset({"phone1", "phone2", "phone3"})
 
 
 _CONSENT = re.compile(
-    r"consent|opt(ed)?(in|out)|unsubscri|donot(call|phone|contact)|dnc|permission|callable|gdpr"
+    r"consent|opt(ed)?(in|out)|unsubscri|donot|dnc|permission|callable|gdpr|blacklist|blocklist|nocall"
+    r"|robinson|^c?tps$"
 )
 """Normal headers that sound like a wish not to be called, or the leave to call."""
 
@@ -72,6 +75,19 @@ class Mapping(Struct, frozen=True, kw_only=True):
     attributes: tuple[tuple[int, str], ...]
     notes: tuple[str, ...] = ()
 
+    def summary(self) -> dict[str, tuple[str, ...]]:
+        """What a person should see: what each column is read as, and what agents see."""
+
+        def named(columns: Sequence[int]) -> tuple[str, ...]:
+            return tuple(self.headers[column].strip() for column in columns)
+
+        found = {"numbers": named(self.number_columns)}
+        found |= {field: named([column]) for field, column in self.fields.items()}
+        found |= {"do not call": named((*self.do_not_call, *self.suppress_when))}
+        if self.region is not None:
+            found["region"] = named([self.region])
+        return found | {"agents see": tuple(name for _, name in self.attributes)}
+
     @property
     def number_columns(self) -> tuple[int, ...]:
         """The columns that numbers are read from."""
@@ -89,6 +105,8 @@ def map_columns(columns: Sequence[tuple[int, str]], profile: Profile) -> Mapping
         name: _columns_of(name, named, header, guessing=profile.guessing)
         for name, named in names_of(profile.columns)
     }
+    if not profile.columns.do_not_call:
+        found["do_not_call"] = _do_not_call(header, profile)
     numbers = found["numbers"]
     region = header.at(profile.region_column, "region_column") if profile.region_column else None
     derive_from = tuple(
@@ -98,7 +116,8 @@ def map_columns(columns: Sequence[tuple[int, str]], profile: Profile) -> Mapping
     if not numbers and not found["phones"]:
         raise InputError(
             f"No column holds phone numbers: the header is {_listed(header.written)}; rename a column to "
-            "Phone1, or name it in a profile under [columns] phones."
+            "Phone1, or name it in a profile under [columns] phones. If the header stands further down, name "
+            "its line there: [source] header_row."
         )
     taken = {at for columns_of_field in found.values() for at in columns_of_field}
     attributes = _attributes(header, profile, taken)
@@ -159,6 +178,13 @@ def _columns_of(name: str, named: Sequence[str], header: _Header, *, guessing: b
             "[columns], or rename the others."
         )
     return tuple(first)
+
+
+def _do_not_call(header: _Header, profile: Profile) -> tuple[int, ...]:
+    """Known columns of that kind count whatever else the profile names; an empty list says that none does."""
+    if profile.columns.do_not_call is not None:
+        return ()
+    return _columns_of("do_not_call", (), header, guessing=True)
 
 
 def _attributes(header: _Header, profile: Profile, taken: set[int]) -> tuple[tuple[int, str], ...]:

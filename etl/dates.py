@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from etl.quoting import quoted
 from etl.records import Fault, Normal
 
 # The mark is the last second of 9999; a day before that year begins, so that it is so in every zone.
@@ -87,7 +88,7 @@ def time_zone(text: str) -> Normal | Fault:
         why = "is not an IANA name (Windows names are not understood)"
     else:
         why = "is not a time zone of the IANA database"
-    return Fault("timeZone.unknown", f"{_shown(name)} {why}: write a name such as Europe/London")
+    return Fault("timeZone.unknown", f"{quoted(name)} {why}: write a name such as Europe/London")
 
 
 # --- readings -----------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ def _readings(text: str, *, formats: Sequence[str], order: str) -> datetime | Fa
     for source in (_by_format(text, formats), _by_iso(text), _by_order(text, order)):
         found = set(source)
         if len(found) > 1:
-            reason = f"{_shown(text)} can be two dates: write it as in {_EXAMPLE}, or state a date_order"
+            reason = f"{quoted(text)} can be two dates: write it as in {_EXAMPLE}, or state a date_order"
             return Fault("date.ambiguous", reason)
         if found:
             return _in_reach(found.pop(), text)
@@ -180,11 +181,11 @@ def _unreadable(text: str, order: str) -> Fault:
     if _WIDE.fullmatch(text):
         return Fault(
             "date.unreadable",
-            f"{_shown(text)} is a number, not a date: write it as in {_EXAMPLE}, or add to date_formats",
+            f"{quoted(text)} is a number, not a date: write it as in {_EXAMPLE}, or add to date_formats",
         )
     return Fault(
         "date.unreadable",
-        f"{_shown(text)} is not a date: write it as in {_EXAMPLE}, or add its format to date_formats",
+        f"{quoted(text)} is not a date: write it as in {_EXAMPLE}, or add its format to date_formats",
     )
 
 
@@ -236,7 +237,3 @@ def _zone(name: str) -> ZoneInfo:
 def _utc_form(moment: datetime) -> str:
     fraction = f".{moment.microsecond:06d}".rstrip("0") if moment.microsecond else ""
     return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
-
-
-def _shown(text: str) -> str:
-    return '"' + "".join(char if char.isprintable() else "?" for char in text[:40]) + '"'

@@ -95,9 +95,9 @@ class Verdict(Struct, frozen=True, gc=False):
 class Duplicates:
     """Tells repeats over the whole input; only rows that are no repeats themselves claim anything.
 
-    ``by`` is ``externalId``, ``number`` (any in common), ``both`` (either) or ``none``. Under ``none``
-    repeated derived ids get an ordinal, since the interface takes an id once; the ordinal depends on the
-    order of the rows.
+    ``by`` is ``externalId``, ``number`` (any in common), ``both`` (either) or ``none``. An externalId of the
+    file's own counts always, since the interface takes it once. Under ``none`` repeated derived ids get an
+    ordinal, which depends on the order of the rows.
     """
 
     def __init__(self, seen: Seen, *, by: str) -> None:
@@ -123,15 +123,15 @@ class Duplicates:
     def _keys(self, claim: Claim) -> list[tuple[str, str]]:
         folded = claim.external_id.casefold()
         own = (f"id:{folded}", "" if folded == claim.external_id else claim.external_id)
-        numbers = [(f"no:{number}", "") for number in dict.fromkeys(claim.numbers)]
-        if self._by == "none":
-            return [own] if claim.derived else []
-        return {"externalId": [own], "number": numbers, "both": [own, *numbers]}[self._by]
+        if self._by in {"externalId", "none"}:
+            return [own]
+        # An id counts here too: the interface takes it once, so its second row is no lead of its own.
+        return [own, *((f"no:{number}", "") for number in dict.fromkeys(claim.numbers))]
 
     def _judge_one(
         self, claim: Claim, keys: list[tuple[str, str]], known: dict[str, dict[str, int]]
     ) -> tuple[Verdict, list[tuple[str, str]]]:
-        if self._by == "none" and keys:
+        if self._by == "none" and claim.derived:
             fold, _ = keys[0]
             ordinal = len(known.get(fold, ())) + 1
             external_id = claim.external_id if ordinal == 1 else f"{claim.external_id}-{ordinal}"

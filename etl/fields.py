@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from etl.dates import date, time_zone
+from etl.quoting import quoted
 from etl.records import Fault, Normal
 
 __all__ = [
@@ -70,7 +71,7 @@ def _unfit(value: str) -> Fault | None:
         return Fault("externalId.missing", "there is no externalId")
     if any(char in "*?" for char in value):
         return Fault(
-            "externalId.wildcard", f"{_shown(value)} has * or ? in it, which searches read as wildcards"
+            "externalId.wildcard", f"{quoted(value)} has * or ? in it, which searches read as wildcards"
         )
     if any(map(_is_control, value)):
         return Fault("externalId.control", "the id has a line break or another control character in it")
@@ -109,7 +110,7 @@ def guid(text: str) -> Normal | Fault:
         return Normal(value.replace("-", "").upper())
     return Fault(
         "agentId.invalid",
-        f"{_shown(text)} is not an agent's id: 32 hexadecimal digits, with or without dashes",
+        f"{quoted(text)} is not an agent's id: 32 hexadecimal digits, with or without dashes",
     )
 
 
@@ -134,7 +135,7 @@ def dialing_mode(text: str) -> Normal | Fault:
         return Normal(value)
     return Fault(
         "dialingMode.unknown",
-        f"{_shown(text)} is not a dialing mode of customers: write PREVIEW or PREDICTIVE",
+        f"{quoted(text)} is not a dialing mode of customers: write PREVIEW or PREDICTIVE",
     )
 
 
@@ -142,9 +143,9 @@ def whole_number(text: str, *, field: str) -> Normal | Fault:
     """Give a whole number from 0 to 2,147,483,647 in digits; a number cell's ``5.0`` is 5."""
     value = text.strip()
     if not value.isascii() or not (match := _WHOLE.fullmatch(value)):
-        return Fault(f"{field}.invalid", f"{_shown(text)} is not a whole number of 0 or more")
+        return Fault(f"{field}.invalid", f"{quoted(text)} is not a whole number of 0 or more")
     if (number := int(match[1])) > _MOST:
-        return Fault(f"{field}.large", f"{_shown(text)} is more than {_MOST}")
+        return Fault(f"{field}.large", f"{quoted(text)} is more than {_MOST}")
     return Normal(str(number))
 
 
@@ -178,7 +179,3 @@ _STRIPPED = "control characters were taken out"
 def _is_control(char: str) -> bool:
     """Tell controls (C0, C1, DEL), line and paragraph separators, and halves of characters (surrogates)."""
     return unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}
-
-
-def _shown(text: str) -> str:
-    return '"' + "".join(char if char.isprintable() else "?" for char in text.strip()[:40]) + '"'

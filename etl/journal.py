@@ -32,8 +32,8 @@ _PAGE = 5_000
 _SCHEMA = """
 CREATE TABLE facts (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE batches (
-    number INTEGER PRIMARY KEY, state TEXT NOT NULL, attempts INTEGER NOT NULL, sent_at REAL,
-    open INTEGER NOT NULL, rows BLOB NOT NULL
+    number INTEGER PRIMARY KEY, state TEXT NOT NULL, attempts INTEGER NOT NULL, sent_at REAL NOT NULL,
+    last_at REAL NOT NULL, offset REAL, open INTEGER NOT NULL, rows BLOB NOT NULL
 );
 CREATE TABLE outcomes (
     row INTEGER PRIMARY KEY, status TEXT NOT NULL, status_code INTEGER, id TEXT NOT NULL,
@@ -46,11 +46,18 @@ _NAMES = ", ".join(_COLUMNS)
 _MARKS = ", ".join("?" * len(_COLUMNS))
 _PUT_OUTCOME = f"INSERT OR REPLACE INTO outcomes ({_NAMES}) VALUES ({_MARKS})"  # noqa: S608  -- our own words
 _IN_DOUBT = (
-    "SELECT number, attempts, sent_at, rows FROM batches WHERE state = 'sent' AND open > 0 ORDER BY number"
+    "SELECT number, attempts, sent_at, last_at, offset, rows FROM batches "
+    "WHERE state = 'sent' AND open > 0 ORDER BY number"
 )
 _SETTLE = (
     "UPDATE batches SET open = open - ?, rows = CASE WHEN open > ? THEN rows ELSE x'' END WHERE number = ?"
 )
+_SENT = (
+    "UPDATE batches SET state = 'sent', attempts = attempts + 1, last_at = ?, "
+    "sent_at = CASE WHEN state = 'sent' THEN sent_at ELSE ? END, "
+    "offset = CASE WHEN state = 'sent' THEN offset ELSE ? END WHERE number = ?"
+)
+_SHRINK = "UPDATE batches SET open = ?, rows = ? WHERE number = ?"
 
 
 class Claimed(Struct, frozen=True, array_like=True):
@@ -62,14 +69,17 @@ class Claimed(Struct, frozen=True, array_like=True):
 
 
 class InDoubt(Struct, frozen=True):
-    """A row that was sent and has no outcome: its batch, the sendings so far, and the time of the first.
+    """A row that was sent and has no outcome: its batch, the sendings so far, and when they were.
 
-    ``sent_at`` is in POSIX seconds by the server's clock, None where that is not known.
+    ``sent_at`` is the first and ``last_at`` the last in POSIX seconds by our clock; ``offset`` is the
+    server's clock minus ours as it was known at the first, None where it was not.
     """
 
     batch: int
     attempts: int
-    sent_at: float | None
+    sent_at: float
+    last_at: float
+    offset: float | None
     external_id: str
 
 
@@ -89,13 +99,21 @@ class Journal:
     def create(cls, path: Path, manifest: Manifest) -> Journal:
         """Begin the journal of a run at ``path``, which must not exist."""
         with _told(path):
-            path.touch(mode=0o600, exist_ok=False)
-            db = _connect(path)
-            db.executescript("BEGIN;" + _SCHEMA)
+            # Whole or not there: what a crash leaves of an unfinished file has another name.
+            part = path.with_name(f"{path.name}.part")
+            part.unlink(missing_ok=True)
+            part.touch(mode=0o600)
+            db = sqlite3.connect(part, isolation_level=None)
+            db.executescript("PRAGMA synchronous=FULL; BEGIN;" + _SCHEMA)
             _put_fact(db, "schema_version", SCHEMA_VERSION)
             _put_fact(db, "manifest", manifest)
             _put_fact(db, "state", "running")
             db.execute("COMMIT")
+            db.close()
+            if path.exists():
+                raise FileExistsError
+            part.rename(path)
+            db = _connect(path)
         return cls(db, path, manifest)
 
     @classmethod
@@ -156,23 +174,27 @@ class Journal:
             self._claim(batch)
 
     def split(self, number: int, parts: Sequence[Batch]) -> None:
-        """Put ``parts`` in the place of a batch that was certainly not processed, in one step."""
+        """Put ``parts`` in the place of these rows of a batch, in one step.
+
+        Its other rows stay on record as they are: some may be unknown.
+        """
         with self._committed(durable=False):
-            self._db.execute("DELETE FROM batches WHERE number = ?", (number,))
+            found = self._db.execute("SELECT rows FROM batches WHERE number = ?", (number,)).fetchone()
+            moved = {row for part in parts for row in part.rows}
+            kept = [claimed for claimed in _claims(found[0]) if claimed.row not in moved]
+            still_open = len(kept) - self._count_settled([claimed.row for claimed in kept])
+            self._db.execute(_SHRINK, (still_open, msgspec.json.encode(kept), number))
             for part in parts:
                 self._claim(part)
 
-    def sent(self, number: int, *, at: float | None) -> None:
-        """Keep that the batch is about to leave; ``at`` in POSIX seconds by the server's clock.
+    def sent(self, number: int, *, at: float, offset: float | None) -> None:
+        """Keep that the batch is about to leave, at this time in POSIX seconds by our clock.
 
-        The time of the first sending stays: what a server holds since then may be ours.
+        ``offset`` is the server's clock minus ours, None while it is not known. Time and offset of the first
+        sending stay: what a server holds since then may be ours.
         """
         with self._committed():
-            self._db.execute(
-                "UPDATE batches SET state = 'sent', attempts = attempts + 1, "
-                "sent_at = CASE WHEN state = 'sent' THEN sent_at ELSE ? END WHERE number = ?",
-                (at, number),
-            )
+            self._db.execute(_SENT, (at, at, offset, number))
 
     def returned(self, number: int) -> None:
         """Keep that the batch was certainly not processed."""
@@ -209,9 +231,9 @@ class Journal:
         with _told(self.path):
             batches = self._db.execute(_IN_DOUBT).fetchall()
             doubtful = {
-                claimed.row: InDoubt(number, attempts, sent_at, claimed.external_id)
-                for number, attempts, sent_at, rows in batches
-                for claimed in msgspec.json.decode(rows, type=list[Claimed])
+                claimed.row: InDoubt(number, attempts, sent_at, last_at, offset, claimed.external_id)
+                for number, attempts, sent_at, last_at, offset, rows in batches
+                for claimed in _claims(rows)
             }
             for row in list(doubtful):
                 found = self._db.execute("SELECT status FROM outcomes WHERE row = ?", (row,)).fetchone()
@@ -265,13 +287,22 @@ class Journal:
             )
             for item in batch.items
         ]
+        first = min(batch.items, key=lambda item: (not item.in_doubt, item.sent_at))
+        # A row that an earlier sitting left unsent is sent now: what was said of it holds no longer.
+        marks = ",".join("?" * len(rows))
         self._db.execute(
-            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?)",
+            f"DELETE FROM outcomes WHERE status = 'unsent' AND row IN ({marks})",  # noqa: S608  -- only marks
+            batch.rows,
+        )
+        self._db.execute(
+            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 batch.number,
                 "sent" if batch.in_doubt else "claimed",
                 batch.attempts,
-                batch.sent_at,
+                first.sent_at,
+                max(item.doubted_at for item in batch.items),
+                first.offset,
                 len(rows),
                 msgspec.json.encode(rows),
             ),
@@ -314,6 +345,10 @@ def _put_fact(db: sqlite3.Connection, key: str, value: Any) -> None:
 def _fact(db: sqlite3.Connection, key: str, kind: Any, default: Any = None) -> Any:
     found = db.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
     return msgspec.json.decode(found[0], type=kind) if found else default
+
+
+def _claims(rows: bytes) -> list[Claimed]:
+    return msgspec.json.decode(rows, type=list[Claimed]) if rows else []
 
 
 def _outcome(values: Sequence[Any]) -> RowOutcome:

@@ -29,9 +29,9 @@ from phonenumbers import (
     region_code_for_country_code,
 )
 
+from etl.quoting import quoted
 from etl.records import Fault
 
-_SHOWN = 40
 _LONGEST_SHORT = 6
 
 
@@ -93,12 +93,6 @@ def plan_of(region: str) -> Plan | None:
         trunk=metadata.national_prefix or "",
         international=metadata.international_prefix or "",
     )
-
-
-def quoted(text: str) -> str:
-    """Give the beginning of a cell in quotation marks, fit for any output."""
-    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-    return '"' + "".join(char if char.isprintable() else "?" for char in shown) + '"'
 
 
 def read_number(digits: str, text: str, *, context: Context) -> Number | Fault:

@@ -17,22 +17,29 @@ def created(item: Item, sent: Batch, stored_id: str) -> RowOutcome:
 
 
 def found(
-    item: Item, sent: Batch, stored: StoredCustomer, *, existing: str, status_code: int | None = None
+    item: Item,
+    sent: Batch,
+    stored: StoredCustomer,
+    *,
+    existing: str,
+    between: tuple[float, float] | None,
+    status_code: int | None = None,
 ) -> RowOutcome:
     """The externalId is there: ``created`` where it is proved that this run put it there, else ``exists``.
 
-    ``existing`` is ``skip``, or ``fail`` to call it ``rejected``.
+    ``existing`` is ``skip``, or ``fail`` to call what was there before ``rejected``. ``between`` is when the
+    row was first sent and now, in POSIX seconds by the server's clock, None where that is not known.
     """
-    if sent.in_doubt and is_of_this_run(item.customer, stored, since=sent.sent_at):
+    if item.in_doubt and is_of_this_run(item.customer, stored, between=between):
         return created(item, sent, stored.id)
-    warning = _what_is_there(item, stored, in_doubt=sent.in_doubt)
-    if existing == "fail":
+    warning = _what_is_there(item, stored)
+    if existing == "fail" and not item.in_doubt:
         error = "the externalId is in the campaign already"
         outcome = _outcome(
             item, sent, RowStatus.REJECTED, code="rejected.exists", error=error, warning=warning
         )
     else:
-        code = "exists.unproved" if sent.in_doubt else "exists.earlier"
+        code = "exists.unproved" if item.in_doubt else "exists.earlier"
         outcome = _outcome(item, sent, RowStatus.EXISTS, code=code, warning=warning)
     return replace(outcome, status_code=status_code, id=stored.id)
 
@@ -44,6 +51,13 @@ def rejected(item: Item, sent: Batch, result: ItemResult) -> RowOutcome:
     return replace(outcome, status_code=result.status_code)
 
 
+def rejected_after_doubt(item: Item, sent: Batch, result: ItemResult, *, seconds: float) -> RowOutcome:
+    """Refused, and not in the campaign long after a sending without an answer."""
+    warning = f"it was sent before without an answer; {seconds:.0f} s later the campaign does not show it"
+    outcome = rejected(item, sent, result)
+    return replace(outcome, warning="; ".join(filter(None, (outcome.warning, warning))))
+
+
 def held_back(item: Item, sent: Batch) -> RowOutcome:
     """Validated and not created: the server stops a batch of which it refuses a row."""
     error = "validated and not created, because another row of its batch was refused"
@@ -51,11 +65,11 @@ def held_back(item: Item, sent: Batch) -> RowOutcome:
     return replace(outcome, status_code=200)
 
 
-def not_created(item: Item, sent: Batch, status_code: int) -> RowOutcome:
-    """The server said each time, with this status, that it did not create the row."""
-    error = f"the server answered {status_code} each time, which means that the row was not created"
+def not_created(item: Item, sent: Batch) -> RowOutcome:
+    """The server said each time that it did not create the row (``item.said``)."""
+    error = f"the server answered {item.said} each time, which means that the row was not created"
     outcome = _outcome(item, sent, RowStatus.UNSENT, code="unsent.not_created", error=error)
-    return replace(outcome, status_code=status_code)
+    return replace(outcome, status_code=item.said)
 
 
 def unknown(item: Item, sent: Batch) -> RowOutcome:
@@ -65,15 +79,11 @@ def unknown(item: Item, sent: Batch) -> RowOutcome:
 
 
 def refused_unseen(item: Item, sent: Batch, result: ItemResult) -> RowOutcome:
-    """Refused after it was in doubt, and not in the campaign, as far as a look-up shows.
+    """Refused shortly after a sending without an answer, and not in the campaign as far as that shows.
 
-    Our own earlier sending may have taken the externalId and not be shown yet, unless the refusal repeats
-    the row's number: values are the same in every language.
+    Our own sending may have taken the externalId and not be shown yet.
     """
-    told = _told(result)
-    if any(number in told for number in item.customer.numbers):
-        return rejected(item, sent, result)
-    error = f"it was sent without an answer, then refused, and is not shown: {told}"
+    error = f"it was sent without an answer, then refused, and is not shown yet: {_told(result)}"
     return _outcome(item, sent, RowStatus.UNKNOWN, code="unknown.refused", error=error)
 
 
@@ -98,8 +108,9 @@ def _outcome(
     )
 
 
-def _what_is_there(item: Item, stored: StoredCustomer, *, in_doubt: bool) -> str:
-    told = ["cannot tell whether this run created it" if in_doubt else "it was in the campaign before"]
+def _what_is_there(item: Item, stored: StoredCustomer) -> str:
+    doubt = "cannot tell whether this run created it"
+    told = [doubt if item.in_doubt else "it was in the campaign before"]
     differ = differences(item.customer, stored)
     if "numbers" in differ:
         told.append(f"its numbers there are {';'.join(stored.number_list)}")

@@ -7,6 +7,13 @@ import math
 from etl.obi.models import Attributes, DialingMode, NewCustomer, StoredCustomer, encode
 from etl.records import Customer, Item
 
+_CLOCK_SLACK = 5.0
+"""Seconds: our idea of the server's clock is a lower bound, off by a second and the way of an answer."""
+
+
+_CLOCK_STEP = 1.5
+"""Seconds by which two readings of one offset differ at most: a ``Date`` header is cut to whole seconds."""
+
 
 def item_of(customer: Customer, *, as_attributes: bool = False) -> Item:
     """The customer with its body; numbers as attributes Phone1 to Phone3 where ``as_attributes``.
@@ -44,16 +51,35 @@ def differences(customer: Customer, stored: StoredCustomer) -> list[str]:
     return found + [name for name, value in customer.attributes if held.get(name) != value]
 
 
-def is_of_this_run(customer: Customer, stored: StoredCustomer, *, since: float | None) -> bool:
+def is_of_this_run(
+    customer: Customer, stored: StoredCustomer, *, between: tuple[float, float] | None
+) -> bool:
     """Whether it is proved that an earlier sending of this run put ``stored`` there.
 
-    ``since`` is when the row was first sent, in POSIX seconds by the server's clock. Proof is the same
-    content, no call yet, and no change before that sending; a clock that is not known proves nothing.
+    ``between`` is when the row was first sent and now, in POSIX seconds by the server's clock. Proof is the
+    same content, no call yet, and a change between the two. A clock that is not known proves nothing, nor
+    does a change in the future: the dates are by another clock than the ``Date`` header then.
     """
     modified = stored.modified_at
-    if since is None or modified is None or differences(customer, stored):
+    if between is None or modified is None or differences(customer, stored):
         return False
     if stored.call_count or stored.call_result or stored.result:
         return False
     # A server that writes whole seconds has cut off the fraction that would tell.
-    return modified.timestamp() >= (since if modified.microsecond else math.floor(since))
+    since, now = between
+    if not modified.microsecond:
+        since = math.floor(since)
+    return since <= modified.timestamp() <= now + _CLOCK_SLACK
+
+
+def server_times(item: Item, *, offset: float | None, now: float) -> tuple[float, float] | None:
+    """When the row was first sent, and now, by the server's clock; None where that is not known.
+
+    ``offset`` is the server's clock minus ours as it is known by now, ``now`` our time in POSIX seconds.
+    """
+    if item.offset is None or offset is None:
+        return None
+    if abs(offset - item.offset) > _CLOCK_STEP:
+        # Our clock was set meanwhile: what was known when the row was sent holds for that time.
+        return item.sent_at + item.offset, now + offset
+    return item.sent_at + max(offset, item.offset), now + offset

@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from msgspec import Struct
 from phonenumbers import PhoneNumberType, convert_alpha_characters_in_number, number_type, parse
 
-from etl.numbering import Context, Number, PhoneRules, plan_of, quoted, read_number
+from etl.numbering import Context, Number, PhoneRules, plan_of, read_number
+from etl.quoting import quoted
 from etl.records import Fault
 from etl.regions import region_of, time_zone_of
 

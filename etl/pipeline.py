@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import aclosing, closing
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from etl.campaigns import sharpen_clock
 from etl.chunker import Chunker
 from etl.columns import map_columns
 from etl.duplicates import Duplicates, Seen
@@ -91,24 +93,23 @@ async def deliver(
     settings = work.settings
     pace = pace_of(settings)
     link.on_retry.append(lambda _notice: pace.strained())
-
-    def server_time() -> float | None:
-        offset = link.client.server_time_offset
-        return None if offset is None else time.time() + offset
+    campaign_id = journal.manifest.campaign.id
 
     poster = Poster(
         customers=link.client.customers,
         ledger=journal,
-        campaign_id=journal.manifest.campaign.id,
+        campaign_id=campaign_id,
         rules=PostRules(
             existing=settings.existing,
             on_unknown=settings.on_unknown,
             stop_if_invalid=settings.stop_batch_if_invalid,
             backoff=settings.backoff,
+            doubt_seconds=settings.doubt_seconds,
         ),
         pace=pace,
         numbers=numbers,
-        server_time=server_time,
+        offset=lambda: link.client.server_time_offset,
+        sharpen=partial(sharpen_clock, link.client, campaign_id),
         on_outcomes=progress.advance,
     )
     watch = asyncio.create_task(_stop_when_asked(stop, poster))
@@ -118,7 +119,7 @@ async def deliver(
     finally:
         watch.cancel()
     if stop.is_set():
-        raise InterruptedRunError("Stopped by the user; what was in flight is settled.")
+        raise InterruptedRunError("Stopped by a signal; what was in flight is settled.")
 
 
 def steps(work: Work, journal: Journal, numbers: Iterator[int]) -> Generator[Step, None, None]:
@@ -139,19 +140,26 @@ def steps(work: Work, journal: Journal, numbers: Iterator[int]) -> Generator[Ste
             for answer in decided:
                 if settled.has(answer.row):
                     continue
-                if isinstance(answer, RowOutcome):
-                    if answer.row not in in_doubt:
-                        step.outcomes.append(answer)
-                    continue
-                item = item_of(answer, as_attributes=as_attributes)
-                if answer.row in in_doubt:
-                    doubtful.setdefault(in_doubt[answer.row].batch, []).append(item)
-                elif full := chunker.add(item):
+                sent = in_doubt.get(answer.row)
+                if sent is not None and answer.external_id != sent.external_id:
+                    step.outcomes.append(_decided_otherwise(answer.row, sent))
+                elif isinstance(answer, RowOutcome):
+                    step.outcomes.append(answer)
+                elif sent is not None:
+                    item = _item_again(item_of(answer, as_attributes=as_attributes), sent)
+                    doubtful.setdefault(sent.batch, []).append(item)
+                elif full := chunker.add(item_of(answer, as_attributes=as_attributes)):
                     step.batches.append(full)
             yield step
     rest = chunker.rest()
     yield Step([], [rest] if rest else [])
-    yield Step([], [_again(number, items, in_doubt) for number, items in doubtful.items()])
+    yield Step(
+        [],
+        [
+            Batch(number=number, items=tuple(items), attempts=in_doubt[items[0].customer.row].attempts)
+            for number, items in doubtful.items()
+        ],
+    )
 
 
 def publish(journal: Journal, *, files: Files, stopped: bool) -> Tally:
@@ -252,10 +260,21 @@ async def _stop_when_asked(stop: asyncio.Event, poster: Poster) -> None:
     poster.stop()
 
 
-def _again(number: int, items: Sequence[Item], in_doubt: dict[int, InDoubt]) -> Batch:
-    known = in_doubt[items[0].customer.row]
-    return Batch(
-        number=number, items=tuple(items), attempts=known.attempts, in_doubt=True, sent_at=known.sent_at
+def _item_again(item: Item, sent: InDoubt) -> Item:
+    return replace(item, in_doubt=True, sent_at=sent.sent_at, doubted_at=sent.last_at, offset=sent.offset)
+
+
+def _decided_otherwise(row: int, sent: InDoubt) -> RowOutcome:
+    """A row that was sent, and that this version decides otherwise: nothing certain can be done about it."""
+    return RowOutcome(
+        row=row,
+        status=RowStatus.UNKNOWN,
+        external_id=sent.external_id,
+        code="unknown.decided_otherwise",
+        error=f"it was sent as {sent.external_id}, and this version of obi-import decides it otherwise: "
+        "resume with the version that began the run (`obi runs show` names it), or look the customer up",
+        attempts=sent.attempts,
+        batch=sent.batch,
     )
 
 

@@ -9,6 +9,7 @@ again. A row that can't be settled in a few rounds is ``unknown``, never guessed
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from random import uniform
 from typing import Protocol
@@ -28,13 +29,16 @@ from etl.errors import (
 )
 from etl.obi.models import ItemResult, StoredCustomer
 from etl.pace import Pace
+from etl.payload import server_times
 from etl.records import Batch, Item, RowOutcome, RowStatus
 
 
 class PostRules(Struct, frozen=True, kw_only=True):
-    """What ``load``'s options say about sending; ``rounds`` bounds the sendings of a row in doubt.
+    """What ``load``'s options say about sending; ``rounds`` bounds the sendings of a batch.
 
     ``backoff`` is the longest first pause in seconds before a look-up or a second round; it doubles.
+    ``doubt_seconds`` after its last sending without an answer, a row that the campaign does not show is not
+    there. ``silence`` is how many sendings without an answer, one after the other, stop the run.
     """
 
     existing: str = "skip"
@@ -42,7 +46,8 @@ class PostRules(Struct, frozen=True, kw_only=True):
     stop_if_invalid: bool = False
     rounds: int = 4
     backoff: float = 0.5
-    give_up_after: int = 3
+    doubt_seconds: float = 60
+    silence: int = 30
 
 
 class Customers(Protocol):
@@ -60,8 +65,8 @@ class Customers(Protocol):
 class Ledger(Protocol):
     """Where each step is kept before it counts (``etl.journal``)."""
 
-    def sent(self, number: int, *, at: float | None) -> None:
-        """Keep that the batch is about to leave."""
+    def sent(self, number: int, *, at: float, offset: float | None) -> None:
+        """Keep that the batch is about to leave, and by which clocks."""
 
     def returned(self, number: int) -> None:
         """Keep that it was certainly not processed."""
@@ -78,8 +83,9 @@ class Poster:
 
     Once it is stopping, by ``stop`` or by an error, it begins nothing new and leaves what is in doubt so.
 
-    ``numbers`` gives numbers to batches that a split makes. ``server_time`` gives the time by the server's
-    clock in POSIX seconds, None while it is not known. ``on_outcomes`` is told of rows as they are settled.
+    ``numbers`` gives numbers to batches that a split makes. ``clock`` is ours, in POSIX seconds, and
+    ``offset`` gives the server's minus ours as far as it is known; ``sharpen`` makes it better known, once,
+    before it is first needed as proof. ``on_outcomes`` is told of rows as they are settled.
     """
 
     def __init__(
@@ -91,9 +97,11 @@ class Poster:
         rules: PostRules,
         pace: Pace,
         numbers: Iterator[int],
-        server_time: Callable[[], float | None],
+        offset: Callable[[], float | None],
+        sharpen: Callable[[], Awaitable[None]],
         on_outcomes: Callable[[Sequence[RowOutcome]], None],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._customers = customers
         self._ledger = ledger
@@ -101,13 +109,14 @@ class Poster:
         self._rules = rules
         self._pace = pace
         self._numbers = numbers
-        self._server_time = server_time
+        self._offset = offset
+        self._sharpen: Callable[[], Awaitable[None]] | None = sharpen
         self._on_outcomes = on_outcomes
         self._sleep = sleep
+        self._clock = clock
         self._most_items: int | None = None
-        self._given_up: list[Batch] = []
-        self._not_created: dict[int, int] = {}  # row → the status with which the server said so last
-        self._lost_in_a_row = 0
+        self._unknown: list[tuple[Batch, Item, ItemResult | None]] = []
+        self._silent_in_a_row = 0
         self._stopped_by: EtlError | None = None
         self._stopping = asyncio.Event()
 
@@ -159,28 +168,32 @@ class Poster:
         if self._most_items and len(batch.items) > self._most_items:
             await self._deliver_parts(batch, self._most_items)
             return
-        rest = await self._settle_by_looking(batch) if batch.in_doubt else batch
-        sendings = 0
-        while rest is not None:
-            rest = await self._send(rest)
+        rest = await self._settle_by_looking(batch)
+        for sending in range(1, self._rules.rounds + 1):
             if rest is None:
-                break
-            sendings += 1
-            if self._rules.on_unknown == "verify":
-                await self._pause(sendings)
-                rest = await self._settle_by_looking(rest)
-            if rest is not None and self._stopping.is_set():
-                return  # the journal has it as sent: resume looks
-            if rest is not None and (sendings >= self._rules.rounds or self._rules.on_unknown == "hold"):
-                self._give_up(rest)
                 return
-        self._lost_in_a_row = 0
+            size = len(rest.items)
+            rest, silent = await self._send(rest)
+            if rest is None:
+                return
+            if self._rules.on_unknown == "hold" and rest.in_doubt:
+                break
+            await self._pause(sending)
+            rest = await self._settle_by_looking(rest)
+            if rest is None or self._stopping.is_set():
+                return  # where it is stopping, the journal has the rest as sent: resume looks
+            if silent and sending > 1 and len(rest.items) == size > 1:
+                # Twice no answer, and nothing of it landed: one row may be more than the server can bear.
+                await self._deliver_parts(rest, (size + 1) // 2)
+                return
+        if rest is not None:
+            self._give_up(rest)
 
-    async def _send(self, batch: Batch) -> Batch | None:
-        """Send once; gives the rows that are in doubt afterwards, None when all are settled."""
-        now = self._server_time()
-        self._ledger.sent(batch.number, at=now)
-        sent = replace(batch, attempts=batch.attempts + 1, sent_at=batch.sent_at if batch.in_doubt else now)
+    async def _send(self, batch: Batch) -> tuple[Batch | None, bool]:
+        """Send once; gives the rows that are not settled, if any, and whether there was no answer."""
+        now = self._clock()
+        self._ledger.sent(batch.number, at=now, offset=self._offset())
+        sent = replace(batch, attempts=batch.attempts + 1)
         try:
             results = await self._customers.add_list(
                 self._campaign_id,
@@ -189,18 +202,34 @@ class Poster:
             )
         except UnknownOutcomeError:
             self._pace.strained()
-            for row in batch.rows:
-                self._not_created.pop(row, None)
-            return replace(sent, in_doubt=True)
+            self._count_silence()
+            doubtful = tuple(self._doubt(item, sent_at=now) for item in batch.items)
+            return replace(sent, items=doubtful), True
         except (TooLargeError, BadRequestError) as refusal:
+            self._silent_in_a_row = 0
             await self._take_apart(batch, refusal)
-            return None
+            return None, False
         except ApiError:
             if not batch.in_doubt:
                 self._ledger.returned(batch.number)
             raise
+        self._silent_in_a_row = 0
         self._pace.well()
-        return await self._settle(sent, results)
+        return await self._settle(sent, results, sent_at=now), False
+
+    def _doubt(self, item: Item, *, sent_at: float) -> Item:
+        if not item.in_doubt:
+            item = replace(item, in_doubt=True, sent_at=sent_at, offset=self._offset())
+        return replace(item, doubted_at=self._clock(), said=0)
+
+    def _count_silence(self) -> None:
+        self._silent_in_a_row += 1
+        if self._silent_in_a_row >= self._rules.silence:
+            raise UnavailableError(
+                f"The server takes no customers: {self._silent_in_a_row} requests one after the other had no "
+                "readable answer; resume the run when it is well again.",
+                call="POST customers/list",
+            )
 
     async def _take_apart(self, batch: Batch, refusal: RefusedError) -> None:
         """Find what a request was refused for as a whole: send it in halves, down to the guilty row."""
@@ -229,97 +258,131 @@ class Poster:
 
     # --- answers ------------------------------------------------------------------------------------
 
-    async def _settle(self, sent: Batch, results: Sequence[ItemResult]) -> Batch | None:
+    async def _settle(self, sent: Batch, results: Sequence[ItemResult], *, sent_at: float) -> Batch | None:
+        """Settle what the answer settles; gives the rows that are in doubt or to be sent again."""
         settled: list[RowOutcome] = []
+        nameless: list[Item] = []
         refused: list[tuple[Item, ItemResult]] = []
-        doubtful: list[Item] = []
+        rest: list[Item] = []
         for item, result in zip(sent.items, results, strict=True):
-            status, row = result.status_code, item.customer.row
-            self._not_created.pop(row, None)
-            if status == 201 and result.id:
-                settled.append(outcomes.created(item, sent, result.id))
-            elif status == 200 and self._rules.stop_if_invalid:
+            status = result.status_code
+            if status == 201:
+                settled.append(outcomes.created(item, sent, result.id or ""))
+                nameless += [] if result.id else [item]
+            elif status == 200 and self._rules.stop_if_invalid and not item.in_doubt:
                 settled.append(outcomes.held_back(item, sent))
             elif status in {200, 429}:
-                self._not_created[row] = status
-                doubtful.append(item)
-            elif status >= 500:
-                doubtful.append(item)
-            else:
+                rest.append(replace(item, said=status))
+            elif 400 <= status < 500 and status != 408:
                 refused.append((item, result))
+            else:
+                rest.append(self._doubt(item, sent_at=sent_at))
         if settled:
             self._keep(sent, settled)
+        if nameless:
+            await self._name(nameless, sent)
         if refused:
             await self._explain(refused, sent)
-        return replace(sent, items=tuple(doubtful), in_doubt=True) if doubtful else None
+        return replace(sent, items=tuple(rest)) if rest else None
+
+    async def _name(self, items: Sequence[Item], sent: Batch) -> None:
+        """Fetch the ids of customers that were created without one being told."""
+        stored = await self._look_up(items)
+        named = [
+            outcomes.created(item, sent, stored[item.customer.external_id].id)
+            for item in items
+            if item.customer.external_id in stored
+        ]
+        if named:
+            self._ledger.settle(sent.number, named)
 
     async def _explain(self, refused: Sequence[tuple[Item, ItemResult]], sent: Batch) -> None:
         """Settle refusals by looking: their text may be in any language, and the id may be taken."""
         stored = await self._look_up([item for item, _ in refused])
-        for attempt in range(2) if sent.in_doubt else ():
-            missing = [item for item, _ in refused if item.customer.external_id not in stored]
-            if missing:
+        for attempt in range(2):
+            unseen = [
+                item for item, _ in refused if item.in_doubt and item.customer.external_id not in stored
+            ]
+            if unseen:
                 # What we sent before may have landed, and the server may not show it yet.
                 await self._pause(attempt + 1)
-                stored |= await self._look_up(missing)
-        explained = [
-            self._explained(item, result, sent, stored=stored.get(item.customer.external_id))
-            for item, result in refused
-        ]
-        self._keep(sent, explained)
-        self._remember_unknown(sent, explained)
+                stored |= await self._look_up(unseen)
+        self._keep(
+            sent,
+            [
+                self._explained(item, result, sent, stored=stored.get(item.customer.external_id))
+                for item, result in refused
+            ],
+        )
 
     def _explained(
         self, item: Item, result: ItemResult, sent: Batch, *, stored: StoredCustomer | None
     ) -> RowOutcome:
-        status = result.status_code
-        if status == 201:
-            return outcomes.created(item, sent, stored.id if stored else "")
         if stored is not None:
-            return outcomes.found(item, sent, stored, existing=self._rules.existing, status_code=status)
-        if sent.in_doubt:
-            return outcomes.refused_unseen(item, sent, result)
-        return outcomes.rejected(item, sent, result)
+            return self._found(item, sent, stored, status_code=result.status_code)
+        if not item.in_doubt:
+            return outcomes.rejected(item, sent, result)
+        passed = self._clock() - item.doubted_at
+        if passed >= self._rules.doubt_seconds:
+            return outcomes.rejected_after_doubt(item, sent, result, seconds=passed)
+        self._unknown.append((sent, item, result))
+        return outcomes.refused_unseen(item, sent, result)
+
+    def _found(
+        self, item: Item, sent: Batch, stored: StoredCustomer, *, status_code: int | None = None
+    ) -> RowOutcome:
+        return outcomes.found(
+            item,
+            sent,
+            stored,
+            existing=self._rules.existing,
+            between=server_times(item, offset=self._offset(), now=self._clock()),
+            status_code=status_code,
+        )
 
     async def _settle_by_looking(self, batch: Batch) -> Batch | None:
-        """Settle what is in the campaign; gives what is missing, None where nothing is left to send."""
-        stored = await self._look_up(batch.items)
-        found = [
-            outcomes.found(item, batch, stored[item.customer.external_id], existing=self._rules.existing)
-            for item in batch.items
-            if item.customer.external_id in stored
-        ]
-        if found:
-            self._keep(batch, found)
-        missing = tuple(item for item in batch.items if item.customer.external_id not in stored)
-        return replace(batch, items=missing) if missing else None
+        """Settle what of the rows in doubt is in the campaign; gives the others, None where none is left."""
+        doubtful = [item for item in batch.items if item.in_doubt]
+        if not doubtful:
+            return batch
+        if self._sharpen is not None:
+            sharpen, self._sharpen = self._sharpen, None
+            await sharpen()
+        stored = await self._look_up(doubtful)
+        there = {id(item) for item in doubtful if item.customer.external_id in stored}
+        if there:
+            self._keep(
+                batch,
+                [
+                    self._found(item, batch, stored[item.customer.external_id])
+                    for item in doubtful
+                    if id(item) in there
+                ],
+            )
+        rest = tuple(item for item in batch.items if id(item) not in there)
+        return replace(batch, items=rest) if rest else None
 
     def _give_up(self, batch: Batch) -> None:
-        given_up = [
-            outcomes.not_created(item, batch, status)
-            if (status := self._not_created.pop(item.customer.row, 0))
-            else outcomes.unknown(item, batch)
-            for item in batch.items
-        ]
-        self._keep(batch, given_up)
-        self._remember_unknown(batch, given_up)
-        self._lost_in_a_row += 1
-        if self._lost_in_a_row >= self._rules.give_up_after:
-            raise UnavailableError(
-                f"The server takes no customers: {self._lost_in_a_row} batches one after the other had no "
-                "readable answer; resume the run when it is well again.",
-                call="POST customers/list",
-            )
-
-    def _remember_unknown(self, batch: Batch, kept: Sequence[RowOutcome]) -> None:
-        rows = {outcome.row for outcome in kept if outcome.status is RowStatus.UNKNOWN}
-        if items := tuple(item for item in batch.items if item.customer.row in rows):
-            self._given_up.append(replace(batch, items=items, in_doubt=True))
+        self._unknown += [(batch, item, None) for item in batch.items if item.in_doubt]
+        self._keep(
+            batch,
+            [
+                outcomes.unknown(item, batch) if item.in_doubt else outcomes.not_created(item, batch)
+                for item in batch.items
+            ],
+        )
 
     async def _look_once_more(self) -> None:
         """A server may have committed late, or show late, what was not there when we looked."""
-        for batch in self._given_up if self._rules.on_unknown == "verify" else ():
-            await self._settle_by_looking(batch)
+        if self._rules.on_unknown == "hold" or not self._unknown:
+            return
+        stored = await self._look_up([item for _, item, _ in self._unknown])
+        for batch, item, result in self._unknown:
+            passed = self._clock() - item.doubted_at
+            if held := stored.get(item.customer.external_id):
+                self._keep(batch, [self._found(item, batch, held)])
+            elif result is not None and passed >= self._rules.doubt_seconds:
+                self._keep(batch, [outcomes.rejected_after_doubt(item, batch, result, seconds=passed)])
 
     async def _look_up(self, items: Sequence[Item]) -> dict[str, StoredCustomer]:
         ids = [item.customer.external_id for item in items]

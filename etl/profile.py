@@ -22,6 +22,7 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from etl.errors import ConfigError, ProfileError
@@ -67,7 +68,10 @@ class SourceRules(_Part):
 
 
 class ColumnRules(_Part):
-    """``[columns]``: customer field = source column, or several in priority order."""
+    """``[columns]``: customer field = source column, or several in priority order.
+
+    ``do_not_call`` is recognised unless it is named: an empty list says that no column is one.
+    """
 
     external_id: Names = Field((), alias="externalId")
     numbers: Names = ()
@@ -78,7 +82,7 @@ class ColumnRules(_Part):
     preview_time: Names = Field((), alias="previewTime")
     priority: Names = ()
     time_zone: Names = Field((), alias="timeZone")
-    do_not_call: Names = ()
+    do_not_call: Names | None = None
 
 
 class Defaults(_Part):
@@ -213,9 +217,10 @@ class Expect(_Part):
 
 
 class Profile(_Part):
-    """A whole mapping profile; ``Profile()`` is the one that knows only the interface's own names.
+    """A whole mapping profile.
 
-    ``guessing`` is true where no profile was given: common headers of CRM exports are recognised too.
+    ``guessing`` is true where ``[columns]`` is not given: common headers of exports are recognised then,
+    beside the interface's own names.
     """
 
     name: str = "obi"
@@ -231,7 +236,14 @@ class Profile(_Part):
     suppress: SuppressRules = SuppressRules()
     suppress_when: tuple[SuppressWhen, ...] = ()
     expect: Expect = Expect()
-    guessing: bool = Field(default=False, exclude=True)
+    guessing: bool = Field(default=True, exclude=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _guess_where_no_column_is_named(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "guessing" not in data:
+            return {**data, "guessing": not data.get("columns")}
+        return data
 
     @field_validator("region", mode="before")
     @classmethod
@@ -248,7 +260,7 @@ class Profile(_Part):
         return cls.model_validate(data)
 
 
-GUESSED = Profile(name="guessed", guessing=True)
+GUESSED = Profile(name="guessed")
 
 
 def find_profile(given: str | None, *, region: str | None = None, hidden: str | None = None) -> Profile:
@@ -267,7 +279,7 @@ def find_profile(given: str | None, *, region: str | None = None, hidden: str | 
             profile = profile.model_validate(profile.frozen() | {"region": region})
         except ValidationError:
             raise ProfileError(
-                f"Region {region!r} is not a country code of two letters; use GB, DE, US, ..."
+                f"Region {region!r} is not a country code of two letters; use GB (not UK), DE, US, ..."
             ) from None
     return profile
 
@@ -323,4 +335,4 @@ def _zone(value: str) -> str:
 def names_of(rules: ColumnRules) -> Iterable[tuple[str, tuple[str, ...]]]:
     """Customer fields (the interface's names) with the columns that the profile names for them."""
     for name, field in ColumnRules.model_fields.items():
-        yield field.alias or name, getattr(rules, name)
+        yield field.alias or name, getattr(rules, name) or ()

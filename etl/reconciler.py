@@ -186,7 +186,7 @@ def _without_values(outcome: RowOutcome) -> str:
     """The reason without personal data: ours put values in quotation marks, a server's may hold any."""
     if outcome.code.startswith(("rejected.", "unknown.", "exists.")):
         return _SAID[outcome.status]
-    return re.sub(r'".*"', '"…"', outcome.error, flags=re.DOTALL)
+    return re.sub(r'"[^"]*"', '"…"', outcome.error).partition("; ")[0]
 
 
 def _count(tally: Tally, outcome: RowOutcome) -> None:

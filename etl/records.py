@@ -8,6 +8,7 @@ frames of the reader. ``row`` is always the number of a data row, from 1, as a p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -136,30 +137,39 @@ class Customer(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Item(Struct, frozen=True, gc=False):
-    """A customer beside the very bytes that stand for it in a request."""
+    """A customer beside the very bytes that stand for it in a request, and what its sendings came to.
+
+    ``in_doubt`` says that one of them may have been processed: it is looked up before it is sent again.
+    ``sent_at`` is the first such sending and ``doubted_at`` the last, in POSIX seconds by our clock;
+    ``offset`` is the server's clock minus ours as it was known then, None where it was not. ``said`` is the
+    status with which the server said last that it did not create the row, 0 where it did not.
+    """
 
     customer: Customer
     body: bytes
+    in_doubt: bool = False
+    sent_at: float = 0.0
+    doubted_at: float = 0.0
+    offset: float | None = None
+    said: int = 0
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """What goes out in one request.
-
-    ``attempts`` counts the sendings so far. ``in_doubt`` says that one of them may have been processed: such
-    a batch is looked up before anything of it is sent again. ``sent_at`` is the time of the first such
-    sending in POSIX seconds by the server's clock, None where that is not known.
-    """
+    """What goes out in one request; ``attempts`` counts the sendings so far."""
 
     number: int
     items: tuple[Item, ...]
     attempts: int = 0
-    in_doubt: bool = False
-    sent_at: float | None = None
 
     @property
     def rows(self) -> tuple[int, ...]:
         """The source rows in this batch, in order."""
         return tuple(item.customer.row for item in self.items)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a row of it may have been processed."""
+        return any(item.in_doubt for item in self.items)
 
 
 class RowOutcome(Struct, frozen=True, kw_only=True, gc=False):
@@ -191,6 +201,15 @@ class CampaignRef(Struct, frozen=True):
     name: str
     status: str = ""
     end_date: str = ""
+
+    def notes(self) -> list[str]:
+        """What a person should know before loading into it."""
+        try:
+            end = datetime.fromisoformat(self.end_date)
+        except ValueError:
+            return []
+        over = end < datetime.now(end.tzinfo)
+        return [f"the campaign ended on {self.end_date[:10]}, so nobody in it is called"] if over else []
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -224,7 +243,8 @@ class RunReport(Struct, frozen=True, kw_only=True):
     ``counts`` holds every status that occurred and sums to ``rows`` when ``balanced``. ``stopped`` is the
     sentence that says what stopped the run, empty where it finished. ``next`` is the command that goes on
     from here. ``reasons`` are rows by ``obi_code``, the most frequent first; ``examples`` say each of them in
-    a sentence, without the row's values. ``evidence`` tells what the input was taken for. ``seconds`` is
+    a sentence, without the row's values. ``evidence`` tells what the input was taken for, ``mapping`` which
+    columns were read as what. ``seconds`` is
     wall time, ``retries`` the requests beyond the first for their content.
     """
 
@@ -244,6 +264,7 @@ class RunReport(Struct, frozen=True, kw_only=True):
     reasons: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()
+    mapping: dict[str, tuple[str, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     requests: int = 0
     retries: int = 0

@@ -22,8 +22,11 @@ def run_report(
     stopped: EtlError | None,
     repeat: str,
     seconds: float,
+    worked: int,
 ) -> RunReport:
     """The report of a load or resume; ``stopped`` is what ended it early, ``seconds`` its wall time.
+
+    ``worked`` are the rows that were settled in this time, earlier sittings not counted.
 
     ``repeat`` are the words that a further command needs to find the same state.
     """
@@ -41,7 +44,8 @@ def run_report(
         exit_code=_exit_code(profile, tally, code),
         stopped=sentence,
         next=_next(manifest, tally, files=files, stopped=stopped, repeat=repeat),
-        **_common(manifest.spec, profile, tally, files=files, seconds=seconds),
+        rows_per_second=round(worked / seconds, 1),
+        **_common(manifest.spec, profile, tally, files=files, seconds=seconds, campaign=manifest.campaign),
     )
 
 
@@ -65,7 +69,8 @@ def check_report(
         campaign=campaign,
         exit_code=_exit_code(profile, tally, 5 if unexpected else 0),
         stopped=_sentence(unexpected),
-        **_common(spec, profile, tally, files=files, seconds=seconds),
+        rows_per_second=round(spec.rows / seconds, 1),
+        **_common(spec, profile, tally, files=files, seconds=seconds, campaign=campaign),
     )
 
 
@@ -75,8 +80,15 @@ def has_open_rows(tally: Tally) -> bool:
 
 
 def _common(
-    spec: SourceSpec, profile: Profile, tally: Tally, *, files: Files, seconds: float
+    spec: SourceSpec,
+    profile: Profile,
+    tally: Tally,
+    *,
+    files: Files,
+    seconds: float,
+    campaign: CampaignRef | None,
 ) -> dict[str, Any]:
+    mapping = map_columns(spec.columns, profile)
     return {
         "rows": spec.rows,
         "counts": _plain(tally.statuses),
@@ -87,20 +99,19 @@ def _common(
         "reasons": dict(tally.reasons.most_common()),
         "examples": dict(tally.examples),
         "evidence": spec.evidence,
-        "warnings": (*map_columns(spec.columns, profile).notes, *_advice(tally)),
+        "mapping": mapping.summary(),
+        "warnings": (*mapping.notes, *(campaign.notes() if campaign else ()), *_advice(tally)),
         "seconds": seconds,
-        "rows_per_second": round(spec.rows / seconds, 1),
     }
 
 
 def _advice(tally: Tally) -> list[str]:
     """What would mend many rows at once."""
     national = tally.reasons["phone.no_region"]
-    return (
-        [f"{national:,} rows have national numbers: say of which country, as in --region GB"]
-        if national
-        else []
-    )
+    if not national:
+        return []
+    rows = "1 row has" if national == 1 else f"{national:,} rows have"
+    return [f"{rows} national numbers: say of which country, as in --region GB"]
 
 
 def _exit_code(profile: Profile, tally: Tally, stopped_by: int) -> int:

@@ -12,69 +12,48 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from etl.campaigns import find_fit_campaign
-from etl.columns import Mapping, map_columns
-from etl.errors import EtlError, InputChangedError, InputError, InterruptedRunError, StateError, StoppedError
+from etl.errors import (
+    EtlError,
+    InterruptedRunError,
+    StateError,
+    StoppedError,
+)
 from etl.expectations import outcome_unexpected, rows_unexpected
 from etl.files import check_files, files_of, make_way, remember, remove_own
 from etl.journal import Journal
-from etl.link import SIMULATOR, Link, connected
+from etl.link import Link, connected
+from etl.orders import (
+    Order,
+    Plan,
+    campaign_of,
+    check_unchanged,
+    manifest_of,
+    refuse_other_rules,
+    survey_input,
+)
 from etl.pipeline import Work, deliver, preview, publish, rehearse
-from etl.profile import Profile
 from etl.progress import Progress, Silence
 from etl.reconciler import Files
 from etl.records import OPEN, CampaignRef, Manifest, RowStatus, RunReport, SourceSpec
 from etl.reports import check_report, has_open_rows, run_report
 from etl.settings import Settings
 from etl.state import JOURNAL, SOURCE, StateFolder
-from etl.survey import SurveyOptions, fingerprint, spool, survey
-
-_DISTRIBUTIONS = ("obi-import", "phonenumbers", "pandas", "pandera")
-
-
-class Order(Struct, frozen=True, kw_only=True):
-    """What is asked of ``load`` or ``check``.
-
-    ``input`` is a path or ``-``. ``campaign`` is an id or an exact name. ``results`` and ``rejects`` are
-    paths, by default beside the input. ``flags`` are the words that gave the profile, for further commands.
-    """
-
-    input: str
-    profile: Profile
-    flags: str = ""
-    campaign: str = ""
-    results: str = ""
-    rejects: str = ""
-    new_run: bool = False
-    simulate: bool = False
-
-
-class Plan(Struct, frozen=True):
-    """What a load is about to do, for the question before it does; ``count`` decides every row for it."""
-
-    order: Order
-    spec: SourceSpec
-    mapping: Mapping
-    campaign: CampaignRef
-    server: str
-    count: Callable[[], dict[RowStatus, int]]
+from etl.survey import spool
 
 
 class Runner:
     """Does runs with one set of settings and one state folder.
 
-    ``run`` names the run under way and ``sending`` says that it sends; ``stop`` ends it then, after what is
-    in flight. ``question`` is asked before a new run sends
-    anything; the answer no ends it. ``repeat`` are the words that further commands need to find the same
-    state (``--state-dir …``).
+    ``run`` names the run under way. ``stop`` ends one that sends, after what is in flight; ``while_sending``
+    is entered for that time. ``question`` is asked before a new run sends anything; the answer no ends it.
+    ``repeat`` are the words that further commands need to find the same state (``--state-dir …``).
     """
 
     def __init__(
@@ -84,6 +63,7 @@ class Runner:
         progress: Progress | None = None,
         stop: asyncio.Event | None = None,
         question: Callable[[Plan], bool] = lambda _plan: True,
+        while_sending: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
         repeat: str = "",
     ) -> None:
         self.settings = settings
@@ -93,7 +73,7 @@ class Runner:
         self._question = question
         self.repeat = repeat
         self.run = ""
-        self.sending = False
+        self._while_sending = while_sending
         self._began = time.monotonic()
 
     async def load(self, order: Order) -> RunReport:
@@ -103,20 +83,21 @@ class Runner:
         """
         self._began = time.monotonic()
         with self._copied(order) as source:
-            spec, mapping = _survey(order, source)
+            spec, mapping = survey_input(order, source)
             files = files_of(
                 order.input, results=order.results, rejects=order.rejects, plain=self.settings.plain
             )
             _check(files, order.input, spec)
             async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
-                campaign = await find_fit_campaign(link.client, _campaign(order))
+                campaign = await find_fit_campaign(link.client, campaign_of(order))
                 with self.state.campaign_lock(link.server, campaign.id, wait=self.settings.wait_lock):
                     earlier = None if order.new_run else self._unfinished(spec, campaign, link)
                     if earlier is not None:
+                        refuse_other_rules(order, self.settings, earlier, repeat=self.repeat)
                         self._progress.say(
-                            f"Going on with run {earlier}, which is not finished (--new-run begins anew)."
+                            f"Going on with run {earlier.run}, which is not finished (--new-run begins anew)."
                         )
-                        with self.state.open(earlier) as journal:
+                        with self.state.open(earlier.run) as journal:
                             files = files_of(
                                 order.input,
                                 results=order.results or journal.manifest.results,
@@ -146,7 +127,13 @@ class Runner:
         """
         self._began = time.monotonic()
         if not run:
-            unfinished = [manifest.run for manifest in self.state.unfinished()]
+            manifests, unreadable = self.state.unfinished()
+            unfinished = [manifest.run for manifest in manifests]
+            if unreadable:
+                raise StateError(
+                    f"The journal of {', '.join(unreadable)} can't be read, so nobody knows what it sent; "
+                    "name the run to resume, or restore the journal."
+                )
             if not unfinished:
                 return None
             if len(unfinished) > 1:
@@ -180,7 +167,7 @@ class Runner:
         """Decide every row and write what would be, sending nothing."""
         self._began = time.monotonic()
         with self._copied(order) as source, self.state.scratch() as scratch:
-            spec, _ = _survey(order, source)
+            spec, _ = survey_input(order, source)
             files = files_of(
                 order.input,
                 results=order.results,
@@ -189,7 +176,7 @@ class Runner:
                 plain=self.settings.plain,
             )
             _check(files, order.input, spec)
-            campaign = await self._campaign_to_check(order) if _campaign(order) else None
+            campaign = await self._campaign_to_check(order) if order.campaign else None
             work = self._work_on(order, source=source, spec=spec, campaign=campaign, scratch=scratch)
             if order.results:
                 make_way(files.results)
@@ -230,12 +217,15 @@ class Runner:
             spool(sys.stdin.buffer if order.input == "-" else Path(order.input), copy)
             yield copy
 
-    def _unfinished(self, spec: SourceSpec, campaign: CampaignRef, link: Link) -> str | None:
+    def _unfinished(self, spec: SourceSpec, campaign: CampaignRef, link: Link) -> Manifest | None:
         """The latest unfinished run of this content into this campaign."""
+        unfinished, unreadable = self.state.unfinished()
+        for run in unreadable:
+            self._progress.say(f"The journal of run {run} can't be read, so that run can't be continued.")
         return next(
             (
-                manifest.run
-                for manifest in reversed(self.state.unfinished())
+                manifest
+                for manifest in reversed(unfinished)
                 if manifest.spec.fingerprint == spec.fingerprint
                 and manifest.campaign.id == campaign.id
                 and manifest.base_url == link.server
@@ -256,27 +246,21 @@ class Runner:
         run, folder = self.state.new_run()
         spooled = self.settings.spool == "auto" or order.input == "-"
         kept = source.rename(folder / SOURCE) if spooled else source
-        manifest = Manifest(
+        manifest = manifest_of(
+            order,
+            self.settings,
             run=run,
-            started=datetime.now(UTC).isoformat(timespec="seconds"),
-            input=order.input if order.input == "-" else str(Path(order.input).absolute()),
-            source=str(kept),
-            base_url=link.server,
-            campaign=campaign,
+            source=kept,
             spec=spec,
-            profile=order.profile.frozen(),
-            settings=self.settings.frozen(),
-            versions=_versions(),
-            results=str(files.results),
-            rejects=str(files.rejects or ""),
-            flags=order.flags,
-            simulated=link.server == SIMULATOR,
+            campaign=campaign,
+            files=files,
+            server=link.server,
         )
         return Journal.create(folder / JOURNAL, manifest)
 
     async def _campaign_to_check(self, order: Order) -> CampaignRef:
         async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
-            return await find_fit_campaign(link.client, _campaign(order))
+            return await find_fit_campaign(link.client, campaign_of(order))
 
     # --- working ------------------------------------------------------------------------------------
 
@@ -284,22 +268,22 @@ class Runner:
         self, journal: Journal, link: Link, *, files: Files, command: str, resumed: bool
     ) -> RunReport:
         manifest = journal.manifest
-        _check_unchanged(manifest)
+        check_unchanged(manifest)
         self.run = manifest.run
         journal.note("state", "running")
-        self._progress.begin(manifest.spec.rows, sum(_settled(journal).values()))
+        before = sum(_settled(journal).values())
+        self._progress.begin(manifest.spec.rows, before)
         stopped: EtlError | None = None
         settings = self.settings.model_copy(update=manifest.settings | {"base_url": self.settings.base_url})
         with self.state.scratch() as scratch:
             work = Work.of(manifest, settings, scratch=scratch)
             try:
                 await self._expected(work, journal)
-                self.sending = True
-                await deliver(work, journal, link, progress=self._progress, stop=self._stop)
+                with self._while_sending():
+                    await deliver(work, journal, link, progress=self._progress, stop=self._stop)
             except EtlError as error:
                 stopped = error
             finally:
-                self.sending = False
                 self._progress.end()
         make_way(files.results, journal)
         if files.rejects:
@@ -311,7 +295,13 @@ class Runner:
         elif files.rejects:
             remove_own(files.rejects, journal)
         report = run_report(
-            manifest, tally, files=files, stopped=stopped, repeat=self.repeat, seconds=self._seconds()
+            manifest,
+            tally,
+            files=files,
+            stopped=stopped,
+            repeat=self.repeat,
+            seconds=self._seconds(),
+            worked=sum(_settled(journal).values()) - before,
         )
         report = replace(
             report,
@@ -346,56 +336,9 @@ class Runner:
         return max(round(time.monotonic() - self._began, 3), 0.001)
 
 
-def _campaign(order: Order) -> str:
-    return order.campaign or order.profile.campaign
-
-
-def _survey(order: Order, source: Path) -> tuple[SourceSpec, Mapping]:
-    rules = order.profile.source
-    name = "standard input" if order.input == "-" else order.input
-    spec = survey(
-        source,
-        SurveyOptions(
-            encoding=rules.encoding,
-            delimiter=rules.delimiter,
-            sheet=rules.sheet,
-            header_row=rules.header_row,
-            hidden=rules.hidden,
-        ),
-        name=name,
-    )
-    rows = order.profile.expect.rows
-    if spec.rows == 0 and not (rows and rows[0] == 0):
-        raise InputError(
-            f"{name} has a header and no rows; a profile's [expect] rows = [0, …] would allow that."
-        )
-    return spec, map_columns(spec.columns, order.profile)
-
-
 def _check(files: Files, source: str, spec: SourceSpec) -> None:
     check_files(files, source=source, rows=spec.rows, columns=len(spec.columns))
 
 
-def _check_unchanged(manifest: Manifest) -> None:
-    source = Path(manifest.source)
-    if not source.is_file():
-        raise InputChangedError(
-            f"{source} is gone, and run {manifest.run} can't go on without it; load the input anew."
-        )
-    if fingerprint(source) != manifest.spec.fingerprint:
-        raise InputChangedError(
-            f"{source} is not what run {manifest.run} began with, so the run can't go on; "
-            "load the new content with --new-run."
-        )
-
-
 def _settled(journal: Journal) -> dict[RowStatus, int]:
     return {status: count for status, count in journal.counts().items() if status not in OPEN}
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
-    for name in _DISTRIBUTIONS:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found

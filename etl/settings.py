@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     retry_seconds: float = Field(120, gt=0)
     backoff: float = Field(0.5, gt=0)
     backoff_max: float = Field(30, gt=0)
+    doubt_seconds: float = Field(60, ge=0)
 
     state_dir: Path = Field(default_factory=default_state_dir)
     batch_size: int = Field(100, ge=1, le=10_000)

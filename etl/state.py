@@ -121,14 +121,17 @@ class StateFolder:
             raise StateError(f"{what[0].upper()}{what[1:]} {run!r}; `obi runs list` shows them.")
         return Journal.open(self.folder_of(found[0]) / JOURNAL)
 
-    def unfinished(self) -> list[Manifest]:
-        """The runs that ``resume`` can go on with, the oldest first; unreadable journals are passed over."""
-        found = []
+    def unfinished(self) -> tuple[list[Manifest], list[str]]:
+        """The runs that ``resume`` can go on with, the oldest first, and those with unreadable journals."""
+        found, unreadable = [], []
         for run in self.runs():
-            with contextlib.suppress(StateError), self.open(run) as journal:
-                if journal.state() != "finished":
-                    found.append(journal.manifest)
-        return found
+            try:
+                with self.open(run) as journal:
+                    if journal.state() != "finished":
+                        found.append(journal.manifest)
+            except StateError:
+                unreadable.append(run)
+        return found, unreadable
 
     @contextlib.contextmanager
     def campaign_lock(self, base_url: str, campaign_id: str, *, wait: float = 0) -> Iterator[None]:

@@ -21,8 +21,8 @@ from etl import fields, phone
 from etl.chunk import Chunk
 from etl.columns import Mapping
 from etl.duplicates import Claim, Duplicates, Repeat
-from etl.numbering import quoted
 from etl.profile import AttributeRule, Profile, SuppressWhen, normal_header
+from etl.quoting import quoted
 from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus
 
 Decided = Customer | RowOutcome

@@ -55,8 +55,9 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def settings_for(own_place: Path) -> Callable[..., Settings]:
-    """Make settings for a base URL that never wait long."""
+def settings_for(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
+    """Make settings for a base URL that never wait long, not even for the server's clock to tick."""
+    monkeypatch.setattr("etl.campaigns._TICK", 0)
 
     def make(base_url: str, **given: Any) -> Settings:
         quick: dict[str, Any] = {"backoff": 0.01, "backoff_max": 0.02, "retry_seconds": 20}

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from msgspec import Struct
 
+from etl.orders import Order
 from etl.profile import GUESSED
 from etl.records import RunReport
-from etl.runs import Order, Runner
+from etl.runs import Runner
 from etl.settings import Settings
 from etl.simulator import PREVIEW_CAMPAIGN, Fault, Simulator
 from etl.simulator.customers import Rules, draft
@@ -365,3 +365,18 @@ async def test_hold_looks_nothing_up_and_resume_does(
         assert not [query for query in asked if any(f"L00{row}" in query for row in (3, 6))]
         bench.assert_answers_are_true(report)
         bench.assert_all_done(await bench.resume(settings))
+
+
+async def test_what_has_landed_is_looked_up_and_not_sent_again(
+    bench_for: Callable[[Simulator], Bench], settings_for: Callable[..., Settings]
+) -> None:
+    doubt = Fault(mode="504_after_commit", path=POSTS)
+    async with Simulator(faults=[doubt]) as simulator:
+        bench = bench_for(simulator)
+        settings = settings_for(simulator.base_url, batch_size=5, concurrency=1, on_unknown="hold")
+        report = await bench.load(settings)
+        for _ in range(ROWS // 5):  # one batch fewer is unknown each time
+            if report.exit_code:
+                report = await bench.resume(settings)
+        bench.assert_all_done(report)
+        assert sum(each.method == "POST" for each in simulator.requests) == ROWS // 5

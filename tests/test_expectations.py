@@ -21,7 +21,7 @@ def test_nothing_is_unexpected_where_nothing_is_expected() -> None:
 
 
 @pytest.mark.parametrize(("rows", "fine"), [(0, False), (9, False), (10, True), (20, True), (21, False)])
-def test_the_limits_of_rows_belong_to_what_is_expected(rows: int, fine: bool) -> None:  # noqa: FBT001  -- a column
+def test_the_limits_of_rows_belong_to_what_is_expected(rows: int, fine: bool) -> None:
     told = rows_unexpected(Expect(rows=(10, 20)), rows)
     assert (told == "") is fine
     assert fine or str(rows) in told

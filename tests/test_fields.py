@@ -497,7 +497,7 @@ def test_a_number_that_is_not_whole_or_too_large_is_refused(text: str, what: str
         ("maybe 2 yes/no call n/a unknown 01.02.2027", None),
     ],
 )
-def test_a_flag_is_yes_or_no_or_unreadable(texts: str, expected: bool | None) -> None:  # noqa: FBT001  -- a table
+def test_a_flag_is_yes_or_no_or_unreadable(texts: str, expected: bool | None) -> None:
     assert {fields.yes_no(text) for text in texts.split()} == {expected}
 
 

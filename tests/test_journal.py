@@ -442,7 +442,7 @@ def test_a_killed_process_leaves_what_it_committed(path: Path) -> None:
         journal._db.execute("DELETE FROM outcomes")
         os.kill(os.getpid(), signal.SIGKILL)
     """
-    killed = subprocess.run(  # noqa: S603  -- our own interpreter and script
+    killed = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), str(path), json.encode(MANIFEST).decode()],
         check=False,
         timeout=60,

@@ -283,7 +283,7 @@ def test_a_region_that_no_country_has_is_refused(region: str) -> None:
 
 @pytest.mark.parametrize("guessing", [True, False])
 def test_thawing_what_was_frozen_gives_the_same_profile(
-    guessing: bool,  # noqa: FBT001  -- a column
+    guessing: bool,
     tmp_path: Path,
 ) -> None:
     profile = read_profile(written(tmp_path, EVERYTHING)).model_copy(update={"guessing": guessing})

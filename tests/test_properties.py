@@ -15,9 +15,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings as rules, strategies as st
 from msgspec import Struct
 
+from etl.orders import Order
 from etl.profile import GUESSED
 from etl.records import RunReport
-from etl.runs import Order, Runner
+from etl.runs import Runner
 from etl.settings import Settings
 from etl.simulator import Fault, Simulator
 
@@ -37,6 +38,7 @@ KINDS = ["good"] * 5 + [
     "commas",
     "header",
 ]
+NO_ROWS = {"blank": [""], "white": ["  "], "commas": ["", " ", "", ""], "header": HEADER}
 
 quick = rules(
     max_examples=40,
@@ -87,33 +89,21 @@ def _records(draw: st.DrawFn, kinds: list[str]) -> list[Record]:
     records = []
     claimed: set[str] = set()
     for at, kind in enumerate(kinds):
-        external_id, phone = f"L{at}", f"+44 20 7946 {at:04}"
-        note, other = draw(NOTES), draw(NOTES)
-        status = "created"
-        if kind == "repeat":
-            external_id = f"L{draw(st.integers(0, at))}"
-        elif kind == "no id":
-            external_id = ""
-        elif kind == "bad":
-            phone, status = "call me", "invalid"
-        elif kind == "missing":
-            phone, status = "", "invalid"
-        key = external_id or phone
-        if status == "created":
-            status = "duplicate" if key in claimed else "created"
-        cells = [external_id, phone, note, other]
-        if kind == "short":
-            cells, status = cells[:3], "invalid"
+        external_id = {"repeat": f"L{draw(st.integers(0, at))}", "no id": ""}.get(kind, f"L{at}")
+        phone = {"bad": "call me", "missing": ""}.get(kind, f"+44 20 7946 {at:04}")
+        cells = [external_id, phone, draw(NOTES), draw(NOTES)]
+        if kind in NO_ROWS:
+            records.append(Record(NO_ROWS[kind], None))
+        elif kind == "short":
+            records.append(Record(cells[:3], "invalid", "(1 field missing)"))
         elif kind == "long":
             records.append(Record([*cells, "x", "y"], "invalid", "x | y"))
-            continue
-        elif kind in {"blank", "white", "commas", "header"}:
-            left_out = {"blank": [""], "white": ["  "], "commas": ["", " ", "", ""], "header": HEADER}
-            records.append(Record(left_out[kind], None))
-            continue
-        if status == "created":
+        elif kind in {"bad", "missing"}:
+            records.append(Record(cells, "invalid"))
+        else:
+            key = external_id or phone
+            records.append(Record(cells, "duplicate" if key in claimed else "created"))
             claimed.add(key)
-        records.append(Record(cells, status, "(1 field missing)" if kind == "short" else ""))
     return records
 
 

@@ -147,13 +147,13 @@ HEADER = ["c0", "c1", "c2"]
     end=st.sampled_from(["\n", "\r\n", "\r"]),
     quote_all=st.booleans(),
 )
-def test_what_csv_writes_is_read_back_exactly(  # noqa: PLR0917
+def test_what_csv_writes_is_read_back_exactly(
     leads: Path,
     table: list[list[str]],
     delimiter: str,
     encoding: str,
     end: str,
-    quote_all: bool,  # noqa: FBT001
+    quote_all: bool,
 ) -> None:
     buffer = io.StringIO()
     # Python before 3.13 leaves a lone CR or LF unquoted when it is not the line end.

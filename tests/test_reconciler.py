@@ -239,7 +239,7 @@ awkward = st.text(
 @given(cells=st.lists(st.tuples(awkward, awkward), min_size=1, max_size=5), rejects=st.booleans())
 def test_a_results_or_rejects_file_is_read_with_the_very_cells_of_its_source(
     cells: list[tuple[str, str]],
-    rejects: bool,  # noqa: FBT001  -- a column
+    rejects: bool,
 ) -> None:
     """The protective prefix is taken off again, and what began with a ``'`` of its own keeps it."""
     spec = SourceSpec(

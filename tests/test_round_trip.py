@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from etl.orders import Order
 from etl.outputs import table
 from etl.profile import GUESSED, Profile
 from etl.records import RunReport
-from etl.runs import Order, Runner
+from etl.runs import Runner
 from etl.settings import Settings
 from etl.simulator import PREVIEW_CAMPAIGN, Simulator
 
@@ -25,7 +26,7 @@ ROWS = [
     ["A1", "020 7946 0001", "", "5", "Europe/London", "2027-04-03T10:00:00", "=1+1", "-x", "two"],
     ["=A2", "+442079460002", "", "", "", "", "+44 is a code", "@home", ""],
     ["007", "02079460003", "0121 496 0003", "0", "", "", "'quoted'", "''twice", "''=odd"],
-    ["", "020 7946 0004", "", "", "", "", "a, \"b\"\nand more", "＝wide", "'"],
+    ["", "020 7946 0004", "", "", "", "", 'a, "b"\nand more', "＝wide", "'"],
     ["-A5", "020 7946 0005", "", "", "", "", "  padded  ", "\tx", "'='"],
     ["TRUE", "020 7946 0006", "", "", "", "", "1e5", "NA", "nan"],
 ]  # fmt: skip

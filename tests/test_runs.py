@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import gzip
 import io
@@ -16,10 +15,10 @@ import openpyxl
 import pyarrow.parquet
 import pytest
 
-from etl.errors import CampaignError, InputError, InterruptedRunError, LockedError, OutputError, StateError
+from etl.orders import Order
 from etl.profile import GUESSED, Profile
 from etl.records import RunReport
-from etl.runs import Order, Runner
+from etl.runs import Runner
 from etl.settings import Settings
 from etl.simulator import PREVIEW_CAMPAIGN, Fault, Simulator, handlers
 from etl.simulator.customers import Rules
@@ -107,7 +106,8 @@ async def test_each_row_of_a_dirty_file_gets_its_own_answer(
         held = simulator.customers(PREVIEW_CAMPAIGN)
     rows = answers_in(own_place / "leads.results.csv")
     assert statuses(rows) == [
-        "created", "invalid", "suppressed", "duplicate", "created", "invalid", "invalid", "duplicate", "invalid",
+        "created", "invalid", "suppressed", "duplicate", "created", "invalid", "invalid", "duplicate",
+        "invalid",
     ]  # fmt: skip
     assert [row["obi_line"] for row in rows] == ["2", "3", "4", "5", "7", "8", "9", "10", "11"]
     assert [row["obi_code"] for row in rows] == [

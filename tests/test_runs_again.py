@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from etl.errors import InputError, InterruptedRunError, LockedError, OutputError, StateError
+from etl.errors import ConfigError, OutputError, StateError
 from etl.journal import Journal
+from etl.orders import Order
 from etl.profile import GUESSED, Profile
 from etl.progress import Silence
 from etl.records import RowOutcome, RunReport
-from etl.runs import Order, Runner
+from etl.runs import Runner
 from etl.settings import Settings
 from etl.simulator import PREVIEW_CAMPAIGN, Fault, Simulator
 from etl.state import JOURNAL, StateFolder
@@ -119,9 +120,24 @@ async def test_a_continued_run_keeps_the_settings_that_it_began_with(
     async with Simulator(faults=[Fault(mode="401", path=POSTS, nth=1)]) as simulator:
         await load(settings_for(simulator.base_url, batch_size=2, concurrency=1), leads)
         before = sent(simulator)
-        await load(settings_for(simulator.base_url, batch_size=100), leads, profile=GUESSED)
+        await load(settings_for(simulator.base_url, batch_size=100), leads)
         assert sent(simulator) - before == 5
         assert simulator.count(PREVIEW_CAMPAIGN) == 10
+
+
+async def test_a_run_is_not_continued_under_other_rules_than_it_began_with(
+    leads: Path, settings_for: MakeSettings
+) -> None:
+    async with Simulator(faults=[Fault(mode="401", path=POSTS, nth=1)]) as simulator:
+        settings = settings_for(simulator.base_url)
+        stopped = await load(settings, leads)
+        before = sent(simulator)
+        with pytest.raises(ConfigError, match="began with other rules") as told:
+            await load(settings, leads, profile=GUESSED)
+        assert stopped.run in str(told.value)
+        assert "--new-run" in str(told.value)
+        assert sent(simulator) == before
+        assert (await resume(settings)).counts == {"created": 10}
 
 
 # --- resumed ----------------------------------------------------------------------------------------
@@ -222,122 +238,6 @@ async def test_a_run_that_is_asked_to_stop_settles_what_is_in_flight_and_is_resu
             "unsent"
         ]
         assert (await resume(settings)).counts == {"created": 10}
-
-
-# --- checked, refused, limited ----------------------------------------------------------------------
-
-
-async def test_check_sends_nothing_and_says_what_load_would_do(
-    leads: Path, settings_for: MakeSettings, answers_in: Answers
-) -> None:
-    leads.write_text(BAD_TWO, encoding="utf-8")
-    async with Simulator() as simulator:
-        settings = settings_for(simulator.base_url)
-        report = await Runner(settings).check(order(leads))
-        assert (report.exit_code, report.counts) == (5, {"invalid": 2, "ready": 8})
-        assert not [each for each in simulator.requests if each.method != "GET"]
-        checked = answers_in(leads.with_name("leads.check.csv"))
-        assert not leads.with_name("leads.results.csv").exists()
-        assert runs_in(settings) == []
-        await load(settings, leads)
-        loaded = answers_in(leads.with_name("leads.results.csv"))
-    said = [[row[name] for name in ("obi_numbers", "obi_external_id", "obi_code")] for row in checked]
-    assert said == [[row[name] for name in ("obi_numbers", "obi_external_id", "obi_code")] for row in loaded]
-
-
-async def test_check_needs_no_server(leads: Path, settings_for: MakeSettings) -> None:
-    report = await Runner(settings_for("")).check(order(leads, campaign=""))
-    assert (report.exit_code, report.counts, report.requests) == (0, {"ready": 10}, 0)
-
-
-async def test_strict_sends_nothing_where_one_row_fails(
-    leads: Path, settings_for: MakeSettings, answers_in: Answers
-) -> None:
-    leads.write_text(BAD_TWO, encoding="utf-8")
-    async with Simulator() as simulator:
-        settings = settings_for(simulator.base_url, strict=True)
-        report = await load(settings, leads)
-        assert (report.exit_code, report.counts) == (5, {"invalid": 2, "unsent": 8})
-        assert sent(simulator) == 0
-        assert [row["obi_status"] for row in answers_in(report.results)].count("unsent") == 8
-        leads.write_text(CLEAN, encoding="utf-8")
-        assert (await load(settings, leads)).counts == {"created": 10}
-
-
-async def test_a_run_that_strict_stopped_says_how_to_load_without_it(
-    leads: Path, settings_for: MakeSettings
-) -> None:
-    leads.write_text(BAD_TWO, encoding="utf-8")
-    async with Simulator() as simulator:
-        stopped = await load(settings_for(simulator.base_url, strict=True), leads)
-        assert stopped.next.startswith("obi load ")
-        report = await load(settings_for(simulator.base_url), leads)
-        assert (report.counts, report.resumed) == ({"created": 8, "invalid": 2}, False)
-
-
-@pytest.mark.parametrize(
-    ("expect", "text", "code", "posted"),
-    [
-        ({"invalid_max": "20%"}, BAD_TWO, 0, 1),
-        ({"invalid_max": "2"}, BAD_TWO, 0, 1),
-        ({"invalid_max": "19%"}, BAD_TWO, 5, 0),
-        ({"invalid_max": "1"}, BAD_TWO, 5, 0),
-        ({"rows": [11, 100]}, CLEAN, 5, 0),
-        ({"rows": [1, 9]}, CLEAN, 5, 0),
-        ({"rows": [10, 10]}, CLEAN, 0, 1),
-        ({"created_min": "100%"}, CLEAN, 0, 1),
-        ({"created_min": "100%"}, BAD_TWO, 5, 1),
-        ({"created_min": "8"}, BAD_TWO, 5, 1),
-    ],
-)
-async def test_expectations_tell_a_normal_night_from_a_broken_one(
-    expect: dict[str, Any], text: str, code: int, posted: int, leads: Path, settings_for: MakeSettings
-) -> None:
-    leads.write_text(text, encoding="utf-8")
-    profile = Profile.model_validate(BRITISH.frozen() | {"expect": expect})
-    async with Simulator() as simulator:
-        report = await load(settings_for(simulator.base_url), leads, profile=profile)
-        assert report.exit_code == code
-        assert sent(simulator) == posted
-        assert report.balanced
-        assert bool(report.stopped) is (code != 0 and expect != {"created_min": "8"})
-
-
-async def test_a_file_of_a_header_only_is_refused_unless_the_profile_expects_it(
-    leads: Path, settings_for: MakeSettings
-) -> None:
-    leads.write_text("Lead ID,Phone\n", encoding="utf-8")
-    async with Simulator() as simulator:
-        settings = settings_for(simulator.base_url)
-        with pytest.raises(InputError, match="no rows"):
-            await load(settings, leads)
-        profile = Profile.model_validate(BRITISH.frozen() | {"expect": {"rows": [0, 10]}})
-        report = await load(settings, leads, profile=profile)
-        assert (report.exit_code, report.rows, report.counts, report.balanced) == (0, 0, {}, True)
-
-
-async def test_two_loads_into_one_campaign_at_once_are_refused(
-    leads: Path, settings_for: MakeSettings
-) -> None:
-    async with Simulator(latency_ms=50) as simulator:
-        settings = settings_for(simulator.base_url, batch_size=1, concurrency=1)
-        slow = asyncio.create_task(load(settings, leads))
-        while not sent(simulator):
-            await asyncio.sleep(0.01)
-        other = leads.with_name("other.csv")
-        other.write_text(CLEAN.replace("A1", "B1"), encoding="utf-8")
-        with pytest.raises(LockedError):
-            await load(settings, other)
-        assert (await slow).counts == {"created": 10}
-
-
-async def test_a_question_that_is_answered_no_sends_nothing(leads: Path, settings_for: MakeSettings) -> None:
-    async with Simulator() as simulator:
-        settings = settings_for(simulator.base_url)
-        with pytest.raises(InterruptedRunError):
-            await Runner(settings, question=lambda _plan: False).load(order(leads))
-        assert sent(simulator) == 0
-        assert runs_in(settings) == []
 
 
 # --- files ------------------------------------------------------------------------------------------

@@ -21,10 +21,11 @@ import pytest
 from pydantic import BaseModel
 
 from etl import RunReport, Settings, aload
+from etl.orders import Order
 from etl.profile import Profile, asset, find_profile, read_profile
 from etl.reconciler import RESULT_COLUMNS
 from etl.records import RowStatus
-from etl.runs import Order, Runner
+from etl.runs import Runner
 from etl.schemas import PROFILE, profile_schema, text_of
 from etl.simulator import PREVIEW_CAMPAIGN, Simulator
 

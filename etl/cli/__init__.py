@@ -5,6 +5,7 @@ Heavy modules are imported inside the commands: ``--help`` must not wait for pan
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import NoReturn
@@ -47,6 +48,11 @@ for command in (load, check, resume, runs, campaigns, simulator):
 
 def main() -> NoReturn:
     """Run the command and end the process with its exit code; no traceback reaches a user."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="replace"
+            )  # an old code page must not turn a finished load into an error
     try:
         code = cli.main(prog_name="obi", standalone_mode=False)
     except EtlError as error:

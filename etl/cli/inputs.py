@@ -39,6 +39,8 @@ def one_path(folder: str | None, source: str, *, word: str, several: bool) -> st
     """Where ``--results`` or ``--rejects`` puts the answers of ``source``; for several, a folder."""
     if not folder:
         return ""
+    if several and not Path(folder).suffix:
+        Path(folder).mkdir(parents=True, exist_ok=True)
     if Path(folder).is_dir():
         stem = Path(source).name.removesuffix(".gz")
         return str(Path(folder) / f"{Path(stem).stem or 'stdin'}.{word}.csv")

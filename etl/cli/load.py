@@ -9,13 +9,14 @@ import click
 from msgspec.structs import replace
 
 from etl.cli.inputs import expand, one_path
-from etl.cli.options import INPUT_RULES, OUTPUTS, SERVER, STATE, TALK, Seconds, again, grouped, mapping_flags
+from etl.cli.options import INPUT_RULES, OUTPUTS, SERVER, STATE, TALK, Seconds, again, grouped, repeated_flags
 from etl.errors import EtlError
 from etl.records import RunReport, worst_exit
 
 if TYPE_CHECKING:
     from etl.cli.screen import Screen
-    from etl.runs import Order, Runner
+    from etl.orders import Order
+    from etl.runs import Runner
 
 _SENDING = grouped(
     click.option("--batch-size", type=click.IntRange(1, 10_000), help="Customers a request.  [default: 100]"),
@@ -120,7 +121,11 @@ def resume(run: str, **options: Any) -> int:
     screen = Screen.of(options)
     settings = load_settings(state_dir=options["state_dir"], wait_lock=options["wait_lock"])
     runner = Runner(
-        settings, progress=screen.progress, stop=screen.stop, repeat=again(state_dir=options["state_dir"])
+        settings,
+        progress=screen.progress,
+        stop=screen.stop,
+        while_sending=screen.while_sending,
+        repeat=again(state_dir=options["state_dir"]),
     )
     report = screen.run(runner, runner.resume(run))
     if report is None:
@@ -138,20 +143,22 @@ def _each_input(
     question: Callable[[Any], bool] | None,
 ) -> int:
     """Several inputs are several runs, one after the other."""
+    from etl.orders import Order
     from etl.profile import find_profile
-    from etl.runs import Order, Runner
+    from etl.runs import Runner
     from etl.settings import load_settings
 
     inputs: tuple[str, ...] = options.pop("inputs")
     codes = []
     try:
         sources = expand(inputs)
+        flags = repeated_flags(options)
         mapping = {name: options.pop(name) for name in ("profile", "region", "hidden")}
         profile = find_profile(mapping["profile"], region=mapping["region"], hidden=mapping["hidden"])
         asked = Order(
             input="",
             profile=profile,
-            flags=mapping_flags(**mapping),
+            flags=flags,
             **{name: options.pop(name) for name in ("campaign", "new_run", "simulate")},
         )
         results, rejects = options.pop("results"), options.pop("rejects")
@@ -171,6 +178,7 @@ def _each_input(
             settings,
             progress=screen.progress,
             stop=screen.stop,
+            while_sending=screen.while_sending,
             repeat=again(state_dir=options["state_dir"]),
             **({"question": question} if question else {}),
         )

@@ -80,12 +80,24 @@ OUTPUTS = grouped(
 )
 
 
-def mapping_flags(*, profile: str | None, region: str | None, hidden: str | None) -> str:
-    """What a further load of the same kind of input must repeat, with a leading space."""
-    if profile and Path(profile).is_file():
-        profile = str(Path(profile).absolute())
-    given = {"profile": profile, "region": region, "hidden": hidden}
-    return "".join(f" --{name} {shlex.quote(value)}" for name, value in given.items() if value)
+_REPEATED = (
+    "profile", "region", "hidden", "duplicates_by", "spool", "plain", "base_url", "batch_size", "concurrency",
+    "max_concurrency", "rate", "existing", "on_unknown", "strict", "stop_batch_if_invalid",
+)  # fmt: skip
+
+
+def repeated_flags(options: dict[str, Any]) -> str:
+    """What a further load of the same kind must repeat to be decided and sent alike, with a leading space."""
+    words = []
+    for name in _REPEATED:
+        value = options.get(name)
+        if value is None or value is False:
+            continue
+        words.append(f"--{name.replace('_', '-')}")
+        if value is not True:
+            is_file = name == "profile" and Path(value).is_file()
+            words.append(shlex.quote(str(Path(value).absolute() if is_file else value)))
+    return "".join(f" {word}" for word in words)
 
 
 def again(*, state_dir: Path | None) -> str:

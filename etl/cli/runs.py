@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,7 +54,7 @@ def list_runs(*, as_json: bool, state_dir: Any) -> None:
         print_table(
             ("run", "state", "rows", "campaign", "input", "counts"),
             [
-                (one.run, one.state, f"{one.rows:,}", one.campaign, one.input, _words(one.counts))
+                (one.run, one.state, f"{one.rows:,}", one.campaign, Path(one.input).name, _words(one.counts))
                 for one in found
             ],
         )

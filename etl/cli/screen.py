@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
@@ -25,7 +24,8 @@ from etl.progress import Progress, Silence
 from etl.records import LeftOut, RowStatus, RunReport
 
 if TYPE_CHECKING:
-    from etl.runs import Plan, Runner
+    from etl.orders import Plan
+    from etl.runs import Runner
 
 T = TypeVar("T")
 
@@ -40,6 +40,7 @@ _MEANING = {
     RowStatus.UNKNOWN: "sent, and the outcome is not known",
     RowStatus.READY: "would be sent",
 }
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LINES = 5
 _WIDE = 1_000
 """Columns of a table that goes into a file or a pipe: what reads it there does not want it folded."""
@@ -72,44 +73,36 @@ class Screen:
     # --- running ------------------------------------------------------------------------------------
 
     def run(self, runner: Runner, work: Coroutine[Any, Any, T]) -> T:
-        """Run to the end; the first Ctrl-C lets what is in flight finish, the second stops at once."""
-
-        async def watched() -> T:
-            task = asyncio.create_task(work)
-            with self._signals(runner, task):
-                return await task
-
+        """Run to the end; Ctrl-C and SIGTERM stop it at once, but while it sends (``while_sending``)."""
+        for number in _SIGNALS:
+            signal.signal(number, _interrupt)
         try:
-            return asyncio.run(watched())
-        except asyncio.CancelledError:
+            return asyncio.run(work)
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            if runner.run:
+                self.say(f"Stopped; go on with: obi resume {runner.run}{runner.repeat}")
             raise click.Abort from None
 
     @contextlib.contextmanager
-    def _signals(self, runner: Runner, task: asyncio.Task[Any]) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        asked = 0
+    def while_sending(self) -> Iterator[None]:
+        """Let the first signal end the sending after what is in flight, the second at once."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
         def on_signal() -> None:
-            nonlocal asked
-            asked += 1
-            if asked == 1 and runner.sending:
-                self.say("Stopping after what is in flight; once more stops at once.")
-                self.stop.set()
-            elif asked <= 2:
-                if runner.run:
-                    self.say(f"Stopped; go on with: obi resume {runner.run}{runner.repeat}")
+            if self.stop.is_set() and task is not None:
                 task.cancel()
             else:
-                os._exit(130)
+                self.say("Stopping after what is in flight; once more stops at once.")
+                self.stop.set()
 
-        signals = (signal.SIGINT, signal.SIGTERM) if os.name == "posix" else ()
-        for number in signals:
+        for number in _SIGNALS:
             loop.add_signal_handler(number, on_signal)
         try:
             yield
         finally:
-            for number in signals:
+            for number in _SIGNALS:
                 loop.remove_signal_handler(number)
+                signal.signal(number, _interrupt)
 
     # --- telling ------------------------------------------------------------------------------------
 
@@ -156,6 +149,8 @@ class Screen:
         if self.verbose or report.command == "check":
             for sentence in report.evidence:
                 out.print(f"Found: {sentence}", markup=False, soft_wrap=True)
+            for name, columns in report.mapping.items():
+                out.print(f"{name}: {', '.join(columns) or 'nothing'}", markup=False, soft_wrap=True)
         for sentence in _sentences(report):
             out.print(sentence, markup=False, soft_wrap=True)
         if report.stopped:
@@ -171,18 +166,20 @@ class Screen:
         )
         for evidence in spec.evidence:
             table.add_row("", _escape(evidence))
-        region = plan.order.profile.region or "none: national numbers are refused"
-        table.add_row("region", region)
-        table.add_row("numbers", _names(mapping.headers[column] for column in mapping.number_columns))
-        for field, column in mapping.fields.items():
-            table.add_row(field, _escape(mapping.headers[column].strip()))
-        if mapping.do_not_call:
-            table.add_row("do not call", _names(mapping.headers[column] for column in mapping.do_not_call))
-        table.add_row("agents see", _names(name for _, name in mapping.attributes) or "nothing else")
+        table.add_row("region", plan.order.profile.region or "none: national numbers are refused")
+        for name, columns in mapping.summary().items():
+            table.add_row(name, _names(columns) or "nothing")
         for note in mapping.notes:
+            table.add_row("note", _escape(note))
+        for note in plan.campaign.notes():
             table.add_row("note", _escape(note))
         table.add_row("campaign", _escape(f"{plan.campaign.name} ({plan.campaign.status}) at {plan.server}"))
         self._err.print(table)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """Raise wherever we are: in a read of standard input, while a lock is waited for, at a question."""
+    raise KeyboardInterrupt
 
 
 def print_no_run(sentence: str, exit_code: int, *, source: str = "") -> None:
@@ -243,7 +240,7 @@ def _sentences(report: RunReport) -> Iterator[str]:
     for code, count in list(report.reasons.items())[:_LINES]:
         yield f"{count:>9,}  {code}, as in {report.examples[code]}"
     if (more := len(report.reasons) - _LINES) > 0:
-        yield f"           and {more} more reasons; every row has its own in the results"
+        yield f"{'and':>9}  {more} other reason{'s' if more > 1 else ''}: each row has its own in the results"
     for left_out in report.left_out:
         yield f"Left out: {_left_out(left_out)}"
     for warning in report.warnings:
@@ -258,9 +255,11 @@ def _sentences(report: RunReport) -> Iterator[str]:
         else "nothing sent"
     )
     yield f"Took {report.seconds:.1f} s, {report.rows_per_second:,.0f} rows/s; {work}."
-    if report.next:
-        first = "correct the rejects, then run: " if report.rejects and report.rejects in report.next else ""
-        yield f"Next: {first}{report.next}"
+    if report.next.startswith("obi load "):
+        what = "rejects" if report.rejects and report.rejects in report.next else "input"
+        yield f"Next: correct the {what}, then run: {report.next}"
+    elif report.next:
+        yield f"Next: {report.next}"
 
 
 def _left_out(left_out: LeftOut) -> str:

@@ -62,6 +62,11 @@ class Client:
         return self._transport.server_time_offset
 
     @property
+    def last_offset(self) -> float | None:
+        """What the latest answer alone told of the server's clock minus ours, in seconds."""
+        return self._transport.last_offset
+
+    @property
     def stats(self) -> Stats:
         """Counters of what was sent so far."""
         return self._transport.stats

@@ -65,7 +65,8 @@ class Transport:
     """Makes requests over one session: ``open`` it first, ``close`` it at the end.
 
     ``server_time_offset`` is a lower bound of the server's clock minus ours in seconds, None before the first
-    answer that tells. Raises ConfigError for a connection that can't be used.
+    answer that tells; ``last_offset`` is what the latest answer alone told. Raises ConfigError for a
+    connection that can't be used.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Transport:
     ) -> None:
         self.stats = Stats()
         self.server_time_offset: float | None = None
+        self.last_offset: float | None = None
         self._connection = connection
         self._clock = clock
         self._on_retry = on_retry
@@ -188,6 +190,7 @@ class Transport:
         server = http_date(date)
         if server is not None:
             offset = server - self._clock()
+            self.last_offset = offset
             known = self.server_time_offset
             self.server_time_offset = offset if known is None else max(known, offset)
 

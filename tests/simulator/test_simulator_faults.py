@@ -246,7 +246,7 @@ async def _times_out(http: aiohttp.ClientSession) -> None:
 
 async def _until(simulator: Simulator, requests: int) -> None:
     async with asyncio.timeout(5):
-        while len(simulator.requests) < requests:  # noqa: ASYNC110  -- the log has no waiters elsewhere
+        while len(simulator.requests) < requests:
             await asyncio.sleep(0.001)
 
 
