@@ -9,7 +9,17 @@ from typing import TypeAlias
 from etl.obi.models import ItemResult, NewCustomer, StoredCustomer, encode
 from etl.obi.query import Filter, to_query
 from etl.obi.transport import Transport
-from etl.obi.wire import ANY, HTML, JSON, Call, item_reader, json_reader, read_id, read_nothing
+from etl.obi.wire import (
+    ANY,
+    HTML,
+    JSON,
+    Call,
+    item_reader,
+    json_reader,
+    read_id,
+    read_nothing,
+    tolerant_reader,
+)
 
 PAGE = 100
 """Customers a page: the document's default ``limit``."""
@@ -23,7 +33,7 @@ _DELETE = Call("DELETE", "customers/ID", accept=ANY)
 # The document asks for text/html in every POST, and answers this one in JSON.
 _ADD_LIST = Call("POST", "customers/list", accept=f"{JSON}, {HTML};q=0.5", content_type=JSON)
 
-_read_customers = json_reader(list[StoredCustomer])
+_read_customers = tolerant_reader(StoredCustomer)
 _read_customer = json_reader(StoredCustomer)
 
 _Page: TypeAlias = list[StoredCustomer]
