@@ -109,6 +109,7 @@ def manifest_of(
         versions=_versions(),
         results=str(files.results),
         rejects=str(files.rejects or ""),
+        asked_campaign=campaign_of(order),
         flags=order.flags,
         simulated=server == SIMULATOR,
     )

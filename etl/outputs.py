@@ -86,7 +86,8 @@ def _replaced(path: Path, mode: int) -> Iterator[Path]:
         temporary.chmod(mode)
         _sync(temporary)
         temporary.replace(path)
-        _sync(path.parent)
+        if os.name == "posix":  # elsewhere a folder can't be opened
+            _sync(path.parent)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise DiskFullError(f"No space is left for {path}; free some and resume the run.") from None

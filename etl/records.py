@@ -218,7 +218,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     ``started`` is ISO 8601 in UTC. ``input`` is the path or URL as given, ``source`` the file that the
     reader reads (our spooled copy, or the input itself). ``profile`` and ``settings`` are plain data,
     without credentials. ``results`` and ``rejects`` are the paths that the run writes.
-    ``flags`` are the words that a further load of the same kind of input needs (``--profile …``).
+    ``asked_campaign`` and ``flags`` are the words that a further load of the same kind of input needs.
     """
 
     run: str
@@ -233,6 +233,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     results: str
     rejects: str
+    asked_campaign: str = ""
     flags: str = ""
     simulated: bool = False
 

@@ -123,7 +123,7 @@ def _exit_code(profile: Profile, tally: Tally, stopped_by: int) -> int:
 def _next(manifest: Manifest, tally: Tally, *, files: Files, stopped: EtlError | None, repeat: str) -> str:
     """The command that goes on from here."""
     again = f"{manifest.flags}{' --simulate' if manifest.simulated else ''}{repeat}"
-    where = f"--campaign {shlex.quote(manifest.campaign.name)}{again}"
+    where = f"--campaign {shlex.quote(manifest.asked_campaign or manifest.campaign.name)}{again}"
     if isinstance(stopped, StoppedError):
         # The stopped run would go on under the limit that stopped it.
         return f"obi load {shlex.quote(manifest.input)} {where} --new-run"

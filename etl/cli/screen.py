@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
@@ -86,6 +87,9 @@ class Screen:
     @contextlib.contextmanager
     def while_sending(self) -> Iterator[None]:
         """Let the first signal end the sending after what is in flight, the second at once."""
+        if os.name != "posix":  # elsewhere event loops take no signal handlers: Ctrl-C stops at once
+            yield
+            return
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
         def on_signal() -> None:
