@@ -19,7 +19,8 @@ def row(number: int, dice: random.Random) -> list[str]:
     first, second = (f"{dice.choice(AREAS)}{dice.randrange(1000):03}" for _ in range(2))
     return [
         f"L{number:08}", first, second, f"First{number % 977}", f"Last{number % 1009}",
-        f"Company {number % 311}", f"{number % 200} Example Street", "London", f"N{number % 20} {number % 9}AB",
+        f"Company {number % 311}", f"{number % 200} Example Street", "London",
+        f"N{number % 20} {number % 9}AB",
         f"lead{number}@example.com", str(number % 100), "called last year, wants an offer",
     ]  # fmt: skip
 

@@ -24,7 +24,7 @@ import msgspec
 from msgspec import Struct
 
 from etl.errors import DiskFullError, StateError
-from etl.records import Batch, Manifest, RowOutcome, RowStatus
+from etl.records import OPEN, Batch, Manifest, RowOutcome, RowStatus
 
 SCHEMA_VERSION = 1
 _PAGE = 5_000
@@ -179,11 +179,7 @@ class Journal:
         Its other rows stay on record as they are: some may be unknown.
         """
         with self._committed(durable=False):
-            found = self._db.execute("SELECT rows FROM batches WHERE number = ?", (number,)).fetchone()
-            moved = {row for part in parts for row in part.rows}
-            kept = [claimed for claimed in _claims(found[0]) if claimed.row not in moved]
-            still_open = len(kept) - self._count_settled([claimed.row for claimed in kept])
-            self._db.execute(_SHRINK, (still_open, msgspec.json.encode(kept), number))
+            self._release(number, {row for part in parts for row in part.rows})
             for part in parts:
                 self._claim(part)
 
@@ -203,8 +199,12 @@ class Journal:
 
     def settle(self, number: int, outcomes: Sequence[RowOutcome]) -> None:
         """Keep the outcomes of rows of a batch; those that are ``unknown`` stay in doubt."""
-        rows = [outcome.row for outcome in outcomes if outcome.status is not RowStatus.UNKNOWN]
+        rows = [outcome.row for outcome in outcomes if outcome.status not in OPEN]
+        unsent = {outcome.row for outcome in outcomes if outcome.status is RowStatus.UNSENT}
         with self._committed():
+            if unsent:
+                # Their next batch takes the outcome away: this one must not put them in doubt then.
+                self._release(number, unsent)
             settled = len(rows) - self._count_settled(rows)
             self._put(outcomes)
             self._db.execute(_SETTLE, (settled, settled, number))
@@ -307,6 +307,13 @@ class Journal:
                 msgspec.json.encode(rows),
             ),
         )
+
+    def _release(self, number: int, rows: set[int]) -> None:
+        """Take rows off the record of a batch; the others stay on it as they are."""
+        found = self._db.execute("SELECT rows FROM batches WHERE number = ?", (number,)).fetchone()
+        kept = [claimed for claimed in _claims(found[0]) if claimed.row not in rows]
+        still_open = len(kept) - self._count_settled([claimed.row for claimed in kept])
+        self._db.execute(_SHRINK, (still_open, msgspec.json.encode(kept), number))
 
     def _count_settled(self, rows: Sequence[int]) -> int:
         # Only question marks are put in.

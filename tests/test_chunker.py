@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, strategies as st
+from msgspec.structs import replace
 
 from etl.chunker import Chunker
 from etl.records import Batch, Customer, Item
@@ -101,4 +102,10 @@ def test_batches_are_full_but_for_the_last(rows: int) -> None:
 
 def test_a_new_batch_was_never_sent() -> None:
     (batch,) = batches_of([item(1)])
-    assert (batch.attempts, batch.in_doubt, batch.sent_at) == (0, False, None)
+    assert (batch.attempts, batch.in_doubt) == (0, False)
+
+
+def test_a_batch_is_in_doubt_where_one_of_its_rows_is() -> None:
+    sure, doubtful = item(1), replace(item(2), in_doubt=True, sent_at=10.0, doubted_at=10.0)
+    found = batches_of([sure, doubtful, sure], max_items=2)
+    assert [batch.in_doubt for batch in found] == [True, False]

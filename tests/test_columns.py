@@ -56,11 +56,19 @@ def test_an_input_without_phone_columns_is_refused_with_what_is_there_and_what_t
         mapped("Name", " ")
 
 
-def test_common_headers_are_recognised_only_where_no_profile_was_given() -> None:
-    with pytest.raises(InputError):
-        mapped("Lead ID", "Mobile")
-    found = mapped("Lead ID", "Mobile", "Fax", "DNC", profile=GUESSED)
+@pytest.mark.parametrize(
+    "tables", [{}, {"columns": {}}, {"region": "GB"}, {"attributes": {"exclude": "Fax"}}]
+)
+def test_common_headers_are_recognised_where_no_column_is_named(tables: dict[str, Any]) -> None:
+    found = mapped("Lead ID", "Mobile", "Fax", "DNC", **tables)
     assert (found.fields, found.phones, found.do_not_call) == ({"externalId": 0}, (1,), (3,))
+
+
+def test_common_headers_are_not_recognised_beside_named_columns() -> None:
+    with pytest.raises(InputError):
+        mapped("Lead ID", "Mobile", columns={"externalId": "Lead ID"})
+    found = mapped("Lead ID", "Mobile", "Tel", columns={"phones": "Tel"})
+    assert (found.fields, found.phones) == ({}, (2,))
 
 
 @pytest.mark.parametrize(
@@ -83,6 +91,29 @@ def test_the_profile_says_which_columns_and_in_which_order() -> None:
     found = mapped("Never", "Landline", "LEAD", "mobile", "Stop", "Phone1", columns=columns)
     assert (found.phones, found.fields, found.do_not_call) == ((3, 1), {"externalId": 2}, (4, 0))
     assert found.attributes == ()
+
+
+@pytest.mark.parametrize("header", ["do not call", "DNC", "TPS", "CTPS", "Robinson", "Has opted out of call"])
+def test_a_known_do_not_call_column_counts_whatever_other_columns_are_named(header: str) -> None:
+    found = mapped("Tel", header, columns={"phones": ["Tel"]})
+    assert (found.do_not_call, found.attributes) == ((1,), ())
+
+
+def test_every_known_do_not_call_column_counts() -> None:
+    assert mapped("Tel", "TPS", "City", "DNC", columns={"phones": "Tel"}).do_not_call == (3, 1)
+
+
+def test_where_do_not_call_is_named_the_named_columns_alone_count_and_the_others_are_told() -> None:
+    found = mapped("Phone1", "DNC", "Stop", "externalId", columns={"do_not_call": "Stop"})
+    assert (found.do_not_call, found.attributes) == ((2,), ((1, "DNC"),))
+    assert any("DNC" in note for note in found.notes)
+
+
+def test_an_empty_list_says_that_no_column_is_a_do_not_call_column() -> None:
+    found = mapped("Phone1", "DNC", "Do not call", "externalId", columns={"do_not_call": []})
+    assert (found.do_not_call, found.attributes) == ((), ((1, "DNC"), (2, "Do not call")))
+    (note,) = found.notes
+    assert "DNC, Do not call: sounds like consent" in note
 
 
 def test_fields_that_the_profile_does_not_name_keep_their_own_names() -> None:
@@ -195,6 +226,11 @@ def test_an_attributes_name_is_one_line_without_control_characters() -> None:
         "Unsubscribed",
         "Do Not Call?",
         "Callable-Mobile",
+        "Blacklist",
+        "Do not disturb",
+        "GDPR",
+        "Block_List",
+        "No Call",
     ],
 )
 def test_a_header_that_sounds_like_consent_and_is_not_mapped_is_told(header: str) -> None:
@@ -204,7 +240,7 @@ def test_a_header_that_sounds_like_consent_and_is_not_mapped_is_told(header: str
     assert mapped("externalId", "Phone1", header, columns={"do_not_call": header}).notes == ()
 
 
-@pytest.mark.parametrize("header", ["Adoption", "Option", "Constant", "Opinion", "Do not disturb sign"])
+@pytest.mark.parametrize("header", ["Adoption", "Option", "Constant", "Opinion", "HTTPS", "Callback"])
 def test_a_header_that_does_not_sound_like_consent_is_not(header: str) -> None:
     assert mapped("externalId", "Phone1", header).notes == ()
 

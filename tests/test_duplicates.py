@@ -15,8 +15,10 @@ from etl.duplicates import Claim, Duplicates, Repeat, Seen, Verdict
 A, B, C, D = (f"+44207946000{at}" for at in range(4))
 
 
-def claim(row: int, external_id: str, *numbers: str, derived: bool = False) -> Claim:
-    return Claim(row, external_id, derived, numbers)
+def claim(
+    row: int, external_id: str, *numbers: str, derived: bool = False, suppressed: bool = False
+) -> Claim:
+    return Claim(row, external_id, derived, numbers, suppressed)
 
 
 @contextmanager
@@ -56,8 +58,25 @@ def test_by_id_a_repeated_id_is_a_duplicate_of_its_first_row() -> None:
 
 
 def test_by_number_any_number_in_common_is_a_duplicate() -> None:
-    rows = (claim(1, "7", A, B), claim(2, "7", C), claim(3, "8", D, B), claim(4, "9", A))
+    rows = (claim(1, "7", A, B), claim(2, "8", C), claim(3, "9", D, B), claim(4, "10", A))
     assert repeats("number", *rows) == [None, None, 1, 1]
+
+
+@pytest.mark.parametrize("by", ["externalId", "number", "both", "none"])
+def test_an_id_of_the_files_own_counts_whatever_makes_a_duplicate(by: str) -> None:
+    """The interface takes an externalId once, so its second row is no lead of its own."""
+    rows = [claim(1, "7", A), claim(2, "7", B), claim(3, "8", C), claim(4, "7", D)]
+    assert [each.repeat for each in judged(by, rows)] == [
+        None,
+        Repeat(1, "externalId"),
+        None,
+        Repeat(1, "externalId"),
+    ]
+
+
+@pytest.mark.parametrize("by", ["externalId", "number", "both"])
+def test_a_derived_id_that_comes_again_is_a_duplicate(by: str) -> None:
+    assert repeats(by, claim(1, "d1-x", A, derived=True), claim(2, "d1-x", A, derived=True)) == [None, 1]
 
 
 def test_by_both_either_will_do() -> None:
@@ -65,15 +84,16 @@ def test_by_both_either_will_do() -> None:
     assert repeats("both", *rows) == [None, 1, 1, None]
 
 
-def test_by_both_the_id_is_named_where_id_and_number_are_repeated() -> None:
-    found = judged("both", [claim(1, "7", A), claim(2, "7", A)])
-    assert found[1].repeat == Repeat(1, "externalId")
+@pytest.mark.parametrize("by", ["number", "both"])
+def test_the_id_is_named_where_id_and_number_are_repeated(by: str) -> None:
+    found = judged(by, [claim(1, "8", A), claim(2, "7", B), claim(3, "7", A)])
+    assert found[2].repeat == Repeat(2, "externalId")
 
 
-def test_by_none_nothing_is_a_duplicate() -> None:
-    rows = (claim(1, "7", A), claim(2, "7", A), claim(3, "7", A))
-    assert repeats("none", *rows) == [None, None, None]
-    assert [each.external_id for each in judged("none", rows)] == ["7", "7", "7"]
+def test_by_none_only_an_id_of_the_files_own_makes_a_duplicate() -> None:
+    rows = (claim(1, "7", A), claim(2, "8", A), claim(3, "7", A))
+    assert repeats("none", *rows) == [None, None, 1]
+    assert [each.external_id for each in judged("none", rows)] == ["7", "8", "7"]
 
 
 def test_by_none_a_repeated_derived_id_gets_an_ordinal_also_over_chunk_borders() -> None:
@@ -88,6 +108,18 @@ def test_a_row_that_is_a_duplicate_claims_nothing() -> None:
     """Row 2 is not sent, so its second number is not dialled by it."""
     rows = (claim(1, "1", A), claim(2, "2", A, B), claim(3, "3", B))
     assert repeats("number", *rows) == [None, 1, None]
+
+
+def test_a_suppressed_row_claims_what_it_holds_also_where_it_repeats_another() -> None:
+    """Who must not be called in row 2 is not called by row 3 either."""
+    rows = (claim(1, "1", A), claim(2, "1", B, suppressed=True), claim(3, "3", B))
+    assert repeats("number", *rows) == [None, 1, 2]
+    assert repeats("both", *rows) == [None, 1, 2]
+
+
+def test_what_a_suppressed_row_repeats_stays_with_its_first_row() -> None:
+    rows = (claim(1, "1", A), claim(2, "1", A, B, suppressed=True), claim(3, "3", A), claim(4, "1", C))
+    assert repeats("both", *rows) == [None, 1, 1, 1]
 
 
 def test_a_number_that_a_row_has_twice_is_no_repeat_of_itself() -> None:
@@ -124,34 +156,47 @@ def test_a_repeat_has_no_warning_about_case() -> None:
 # --- the whole input --------------------------------------------------------------------------------------
 
 ids = st.sampled_from(["a", "A", "b", "straße", "STRASSE", "ǅ", "ı", "I"])
-claims = st.lists(st.tuples(ids, st.lists(st.sampled_from([A, B, C]), min_size=1, max_size=3)), max_size=14)
+claims = st.lists(
+    st.tuples(ids, st.lists(st.sampled_from([A, B, C]), min_size=1, max_size=3), st.booleans()), max_size=14
+)
+modes = st.sampled_from(["externalId", "number", "both", "none"])
 
 
-@given(rows=claims, chunk=st.integers(1, 14), by=st.sampled_from(["externalId", "number", "both", "none"]))
+def claims_of(rows: Sequence[tuple[str, list[str], bool]]) -> list[Claim]:
+    return [
+        claim(row, text, *numbers, suppressed=suppressed)
+        for row, (text, numbers, suppressed) in enumerate(rows, 1)
+    ]
+
+
+@given(rows=claims, chunk=st.integers(1, 14), by=modes)
 def test_where_a_chunk_ends_makes_no_difference(
-    rows: list[tuple[str, list[str]]], chunk: int, by: str
+    rows: list[tuple[str, list[str], bool]], chunk: int, by: str
 ) -> None:
-    made = [claim(row, text, *numbers) for row, (text, numbers) in enumerate(rows, 1)]
+    made = claims_of(rows)
     assert judged(by, made, chunk=chunk) == judged(by, made)
 
 
-@given(rows=claims, by=st.sampled_from(["externalId", "number", "both"]))
-def test_the_verdicts_are_those_of_a_plain_comparison_with_every_accepted_row(
-    rows: list[tuple[str, list[str]]], by: str
+@given(rows=claims, by=modes)
+def test_the_verdicts_are_those_of_a_plain_comparison_with_every_row_that_claims(
+    rows: list[tuple[str, list[str], bool]], by: str
 ) -> None:
-    made = [claim(row, text, *numbers) for row, (text, numbers) in enumerate(rows, 1)]
+    made = claims_of(rows)
     kept: list[Claim] = []
     for each, verdict in zip(made, judged(by, made), strict=True):
-        same = [
-            other.row
-            for other in kept
-            if (by != "number" and other.external_id == each.external_id)
-            or (by != "externalId" and set(other.numbers) & set(each.numbers))
+        same_id = [other.row for other in kept if other.external_id == each.external_id]
+        same_number = [
+            other.row for other in kept if by in {"number", "both"} and set(other.numbers) & set(each.numbers)
         ]
-        assert (verdict.repeat is not None) is bool(same)
-        if verdict.repeat:
-            assert verdict.repeat.first in same
+        if same_id:
+            assert verdict.repeat == Repeat(same_id[0], "externalId")
+        elif same_number:
+            assert verdict.repeat
+            assert verdict.repeat.by == "number"
+            assert verdict.repeat.first in same_number
         else:
+            assert verdict.repeat is None
+        if each.suppressed or not verdict.repeat:
             kept.append(each)
 
 

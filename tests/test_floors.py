@@ -22,6 +22,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("0 words", frozenset({"errors", "records"})),
     # What tells of progress speaks in the words of records.
     ("0 the protocol of progress", frozenset({"progress"})),
+    ("0 how a value is shown", frozenset({"quoting"})),
     # A value's own grammar, which the rules for a field or a number stand on.
     ("1 grammars", frozenset({"dates", "numbering", "regions", "settings"})),
     ("1 rules", frozenset({"fields", "phone", "profile"})),
@@ -36,6 +37,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("4 places, links and campaigns", frozenset({"campaigns", "files", "link"})),
     ("4 the pipeline", frozenset({"pipeline"})),
     ("4 reports", frozenset({"reports"})),
+    ("4 what is asked of a run", frozenset({"orders"})),
     ("4 runs", frozenset({"runs"})),
     ("4 the library's face", frozenset({"api"})),
     ("5 faces", frozenset({"", "cli"})),

@@ -50,11 +50,13 @@ def journal(path: Path) -> Iterator[Journal]:
         yield made
 
 
-def batch_of(number: int, *rows: int, **more: object) -> Batch:
-    items = tuple(
-        Item(Customer(row=row, external_id=f"id-{row}", numbers=("+442079460000",)), b"{}") for row in rows
-    )
-    return replace(Batch(number=number, items=items), **more)
+def item_of(row: int, **more: object) -> Item:
+    customer = Customer(row=row, external_id=f"id-{row}", numbers=("+442079460000",))
+    return replace(Item(customer, b"{}"), **more)
+
+
+def batch_of(number: int, *rows: int) -> Batch:
+    return Batch(number=number, items=tuple(map(item_of, rows)))
 
 
 def outcome(row: int, status: RowStatus = RowStatus.CREATED, **more: object) -> RowOutcome:
@@ -87,6 +89,28 @@ def test_a_journal_is_never_written_over_another(path: Path, journal: Journal) -
     with pytest.raises(StateError, match="already"):
         Journal.create(path, MANIFEST)
     assert journal.counts() == {RowStatus.CREATED: 1}
+
+
+def test_what_a_crash_left_of_an_unfinished_journal_is_made_anew(path: Path) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(b"half a journal")
+    with Journal.create(path, MANIFEST) as made:
+        assert made.manifest == MANIFEST
+    assert not part.exists()
+
+
+def test_a_journal_that_cannot_be_made_whole_does_not_stand_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A half one would be taken for a damaged run."""
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(DiskFullError):
+        Journal.create(path, MANIFEST)
+    assert not path.exists()
 
 
 def test_a_journal_that_is_not_there_is_told(path: Path) -> None:
@@ -154,10 +178,10 @@ def test_a_batch_that_was_only_claimed_is_not_in_doubt(journal: Journal) -> None
 
 def test_a_batch_that_was_sent_is_in_doubt_until_it_is_settled(journal: Journal) -> None:
     journal.claim(batch_of(1, 1, 2))
-    journal.sent(1, at=1_000.5)
+    journal.sent(1, at=1_000.5, offset=0.25)
     assert journal.in_doubt() == {
-        1: InDoubt(1, 1, 1_000.5, "id-1"),
-        2: InDoubt(1, 1, 1_000.5, "id-2"),
+        1: InDoubt(1, 1, 1_000.5, 1_000.5, 0.25, "id-1"),
+        2: InDoubt(1, 1, 1_000.5, 1_000.5, 0.25, "id-2"),
     }
     journal.settle(1, [outcome(1), outcome(2, RowStatus.REJECTED)])
     assert journal.in_doubt() == {}
@@ -166,7 +190,7 @@ def test_a_batch_that_was_sent_is_in_doubt_until_it_is_settled(journal: Journal)
 
 def test_of_a_batch_that_is_settled_in_part_the_rest_is_in_doubt(journal: Journal) -> None:
     journal.claim(batch_of(1, 1, 2, 3))
-    journal.sent(1, at=None)
+    journal.sent(1, at=10.0, offset=None)
     journal.settle(1, [outcome(2)])
     assert sorted(journal.in_doubt()) == [1, 3]
 
@@ -174,7 +198,7 @@ def test_of_a_batch_that_is_settled_in_part_the_rest_is_in_doubt(journal: Journa
 def test_unknown_rows_stay_in_doubt_and_unsent_ones_do_not(journal: Journal) -> None:
     """``unsent`` after a sending means that the server held the row back: certain that it is not there."""
     journal.claim(batch_of(1, 1, 2, 3))
-    journal.sent(1, at=None)
+    journal.sent(1, at=10.0, offset=None)
     settled = [outcome(1, RowStatus.UNKNOWN), outcome(2, RowStatus.UNSENT), outcome(3)]
     journal.settle(1, settled)
     assert sorted(journal.in_doubt()) == [1]
@@ -184,7 +208,7 @@ def test_unknown_rows_stay_in_doubt_and_unsent_ones_do_not(journal: Journal) -> 
 
 def test_a_row_that_was_unknown_is_settled_by_a_later_outcome(journal: Journal) -> None:
     journal.claim(batch_of(1, 1))
-    journal.sent(1, at=None)
+    journal.sent(1, at=10.0, offset=None)
     journal.settle(1, [outcome(1, RowStatus.UNKNOWN)])
     journal.settle(1, [outcome(1, RowStatus.CREATED, id="A" * 32)])
     assert journal.status_of(1) is RowStatus.CREATED
@@ -192,43 +216,77 @@ def test_a_row_that_was_unknown_is_settled_by_a_later_outcome(journal: Journal) 
     assert journal.in_doubt() == {}
 
 
+def test_a_row_that_was_settled_is_not_counted_twice(journal: Journal) -> None:
+    journal.claim(batch_of(1, 1, 2))
+    journal.sent(1, at=10.0, offset=None)
+    for _ in range(2):
+        journal.settle(1, [outcome(1)])
+    assert sorted(journal.in_doubt()) == [2]
+
+
+def test_an_unsent_row_that_is_claimed_again_has_no_outcome_any_more(journal: Journal) -> None:
+    """What an earlier sitting said of it holds no longer, and the new sending must be able to be in doubt."""
+    journal.claim(batch_of(1, 1, 2))
+    journal.sent(1, at=10.0, offset=None)
+    journal.settle(1, [outcome(1, RowStatus.UNSENT), outcome(2)])
+    journal.claim(batch_of(2, 1))
+    assert journal.status_of(1) is None
+    assert journal.status_of(2) is RowStatus.CREATED
+    assert journal.in_doubt() == {}
+    journal.sent(2, at=20.0, offset=None)
+    assert journal.in_doubt() == {1: InDoubt(2, 1, 20.0, 20.0, None, "id-1")}
+
+
+def test_an_unsent_row_that_is_claimed_again_is_not_in_doubt_by_its_old_batch(journal: Journal) -> None:
+    """Its old batch is open for another row only."""
+    journal.claim(batch_of(1, 1, 2))
+    journal.sent(1, at=10.0, offset=None)
+    journal.settle(1, [outcome(1, RowStatus.UNKNOWN), outcome(2, RowStatus.UNSENT)])
+    journal.claim(batch_of(2, 2))
+    assert sorted(journal.in_doubt()) == [1]
+    journal.drop_claims()
+    assert sorted(journal.in_doubt()) == [1]
+    journal.settle(1, [outcome(1)])
+    assert journal.in_doubt() == {}
+
+
 def test_an_unknown_row_counts_as_open_however_often_that_is_said(journal: Journal) -> None:
     journal.claim(batch_of(1, 1, 2))
-    journal.sent(1, at=None)
+    journal.sent(1, at=10.0, offset=None)
     for _ in range(3):
         journal.settle(1, [outcome(1, RowStatus.UNKNOWN)])
     journal.settle(1, [outcome(2)])
     assert sorted(journal.in_doubt()) == [1]
 
 
-def test_the_time_of_the_first_sending_stays_and_sendings_are_counted(journal: Journal) -> None:
-    """What the server holds since the first sending may be ours."""
+def test_the_first_sendings_time_stays_the_last_ones_moves_and_sendings_are_counted(journal: Journal) -> None:
+    """What the server holds since the first may be ours; the last tells how long there was no answer."""
     journal.claim(batch_of(1, 1))
-    for at in (10.0, 20.0, 30.0):
-        journal.sent(1, at=at)
-    assert journal.in_doubt()[1] == InDoubt(1, 3, 10.0, "id-1")
+    for at, offset in ((10.0, 1.0), (20.0, 2.0), (30.0, None)):
+        journal.sent(1, at=at, offset=offset)
+    assert journal.in_doubt()[1] == InDoubt(1, 3, 10.0, 30.0, 1.0, "id-1")
 
 
-def test_a_first_sending_at_an_unknown_time_is_not_given_a_later_one(journal: Journal) -> None:
+def test_a_first_sending_by_an_unknown_clock_is_not_given_a_later_reading_of_it(journal: Journal) -> None:
     journal.claim(batch_of(1, 1))
-    journal.sent(1, at=None)
-    journal.sent(1, at=20.0)
-    assert journal.in_doubt()[1].sent_at is None
+    journal.sent(1, at=10.0, offset=None)
+    journal.sent(1, at=20.0, offset=2.0)
+    assert journal.in_doubt()[1] == InDoubt(1, 2, 10.0, 20.0, None, "id-1")
 
 
 def test_a_returned_batch_is_not_in_doubt_and_its_next_sending_is_the_first(journal: Journal) -> None:
     journal.claim(batch_of(1, 1))
-    journal.sent(1, at=10.0)
+    journal.sent(1, at=10.0, offset=1.0)
     journal.returned(1)
     assert journal.in_doubt() == {}
-    journal.sent(1, at=20.0)
-    assert journal.in_doubt()[1].sent_at == 20.0
+    journal.sent(1, at=20.0, offset=2.0)
+    assert journal.in_doubt()[1] == InDoubt(1, 2, 20.0, 20.0, 2.0, "id-1")
 
 
 def test_claims_of_an_earlier_process_are_dropped_and_sent_batches_are_not(journal: Journal) -> None:
     journal.claim(batch_of(1, 1))
     journal.claim(batch_of(2, 2))
-    journal.sent(2, at=None)
+    journal.sent(2, at=10.0, offset=None)
     journal.drop_claims()
     assert sorted(journal.in_doubt()) == [2]
     journal.claim(batch_of(1, 1))
@@ -238,32 +296,78 @@ def test_claims_of_an_earlier_process_are_dropped_and_sent_batches_are_not(journ
 # --- splitting --------------------------------------------------------------------------------------------
 
 
-def test_a_split_batch_is_gone_and_its_parts_stand_in_its_place(journal: Journal) -> None:
+def test_the_parts_of_a_split_batch_stand_in_its_place(journal: Journal) -> None:
     journal.claim(batch_of(1, 1, 2, 3))
-    journal.sent(1, at=10.0)
+    journal.sent(1, at=10.0, offset=None)
     journal.split(1, [batch_of(2, 1, 2), batch_of(3, 3)])
     assert journal.in_doubt() == {}
-    journal.sent(3, at=20.0)
-    assert journal.in_doubt() == {3: InDoubt(3, 1, 20.0, "id-3")}
+    journal.sent(3, at=20.0, offset=2.0)
+    assert journal.in_doubt() == {3: InDoubt(3, 1, 20.0, 20.0, 2.0, "id-3")}
     assert journal.next_batch() == 4
 
 
-def test_the_parts_of_a_batch_in_doubt_stay_in_doubt_since_its_first_sending(journal: Journal) -> None:
+def test_the_rows_in_doubt_of_a_split_batch_stay_in_doubt_since_their_first_sending(journal: Journal) -> None:
     """An earlier sending may have been processed, whatever became of the last one."""
     journal.claim(batch_of(1, 1, 2))
-    journal.sent(1, at=10.0)
+    journal.sent(1, at=10.0, offset=1.0)
+    doubt = {"in_doubt": True, "sent_at": 10.0, "doubted_at": 15.0, "offset": 1.0}
     parts = [
-        batch_of(number, row, in_doubt=True, attempts=1, sent_at=10.0) for number, row in ((2, 1), (3, 2))
+        Batch(number=number, items=(item_of(row, **doubt),), attempts=1) for number, row in ((2, 1), (3, 2))
     ]
     journal.split(1, parts)
-    journal.sent(2, at=20.0)
-    assert journal.in_doubt() == {1: InDoubt(2, 2, 10.0, "id-1"), 2: InDoubt(3, 1, 10.0, "id-2")}
+    journal.sent(2, at=20.0, offset=2.0)
+    assert journal.in_doubt() == {
+        1: InDoubt(2, 2, 10.0, 20.0, 1.0, "id-1"),
+        2: InDoubt(3, 1, 10.0, 15.0, 1.0, "id-2"),
+    }
+
+
+def test_a_batch_in_doubt_is_so_since_the_first_sending_of_its_rows_in_doubt(journal: Journal) -> None:
+    """Its other rows were never sent, which is no earlier time than any."""
+    items = (
+        item_of(1),
+        item_of(2, in_doubt=True, sent_at=20.0, doubted_at=25.0, offset=2.0),
+        item_of(3, in_doubt=True, sent_at=10.0, doubted_at=15.0, offset=1.0),
+    )
+    journal.claim(Batch(number=1, items=items, attempts=1))
+    assert set(journal.in_doubt().values()) == {
+        InDoubt(1, 1, 10.0, 25.0, 1.0, f"id-{row}") for row in (1, 2, 3)
+    }
+
+
+def test_rows_that_a_split_leaves_out_stay_on_record(journal: Journal) -> None:
+    journal.claim(batch_of(1, 1, 2, 3, 4))
+    journal.sent(1, at=10.0, offset=1.0)
+    journal.settle(1, [outcome(1, RowStatus.UNKNOWN), outcome(2)])
+    journal.split(1, [batch_of(2, 3), batch_of(3, 4)])
+    assert journal.in_doubt() == {1: InDoubt(1, 1, 10.0, 10.0, 1.0, "id-1")}
+    journal.settle(1, [outcome(1)])
+    assert journal.in_doubt() == {}
+
+
+@pytest.mark.parametrize("settled_before", [True, False])
+def test_a_row_that_a_split_leaves_out_is_in_doubt_until_it_is_settled_itself(
+    settled_before: bool,
+    journal: Journal,
+) -> None:
+    """However many of its batch's rows are settled, before and after."""
+    journal.claim(batch_of(1, 1, 2, 3, 4))
+    journal.sent(1, at=10.0, offset=None)
+    if settled_before:
+        journal.settle(1, [outcome(2)])
+    journal.split(1, [batch_of(2, 3, 4)])
+    journal.sent(2, at=20.0, offset=None)
+    journal.settle(2, [outcome(3), outcome(4)])
+    if not settled_before:
+        journal.settle(1, [outcome(2)])
+    assert sorted(journal.in_doubt()) == [1]
+    assert sorted(journal.settled_rows()) == [2, 3, 4]
 
 
 def test_a_split_that_fails_leaves_the_batch_as_it_was(journal: Journal) -> None:
     journal.claim(batch_of(1, 1, 2))
     journal.claim(batch_of(2, 3))
-    journal.sent(1, at=None)
+    journal.sent(1, at=10.0, offset=None)
     with pytest.raises(StateError):
         journal.split(1, [batch_of(9, 1), batch_of(2, 2)])
     assert sorted(journal.in_doubt()) == [1, 2]
@@ -343,7 +447,7 @@ def test_what_is_in_doubt_is_what_was_sent_and_has_no_answer(
             journal.close()
             journal = Journal.open(path)
         elif step == "sent" and state[number] != "settled":
-            journal.sent(number, at=1.0)
+            journal.sent(number, at=1.0, offset=None)
             state[number] = "sent"
         elif step == "returned" and state[number] == "sent":
             journal.returned(number)
@@ -369,7 +473,7 @@ def synchronous(journal: Journal) -> int:
 def test_sendings_and_outcomes_are_on_disk_before_they_count(journal: Journal) -> None:
     journal.claim(batch_of(1, 1, 2))
     assert synchronous(journal) == 1
-    journal.sent(1, at=None)
+    journal.sent(1, at=10.0, offset=None)
     assert synchronous(journal) == 2
     journal.record([outcome(9, RowStatus.INVALID)])
     assert synchronous(journal) == 1
@@ -392,7 +496,7 @@ def test_the_journal_is_written_ahead(path: Path, journal: Journal) -> None:
 
 def test_a_full_disk_is_told_and_what_was_written_before_stays(journal: Journal) -> None:
     journal.claim(batch_of(1, 1))
-    journal.sent(1, at=None)
+    journal.sent(1, at=10.0, offset=None)
     pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
     journal._db.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(DiskFullError, match="free some and resume"):
@@ -435,9 +539,9 @@ def test_a_killed_process_leaves_what_it_committed(path: Path) -> None:
         for number in (1, 2, 3):
             customer = Customer(row=number, external_id=f"id-{number}", numbers=("+442079460000",))
             journal.claim(Batch(number=number, items=(Item(customer, b"{}"),)))
-        journal.sent(1, at=10.0)
+        journal.sent(1, at=10.0, offset=None)
         journal.settle(1, [RowOutcome(row=1, status=RowStatus.CREATED)])
-        journal.sent(2, at=20.0)
+        journal.sent(2, at=20.0, offset=1.5)
         journal._db.execute("BEGIN IMMEDIATE")
         journal._db.execute("DELETE FROM outcomes")
         os.kill(os.getpid(), signal.SIGKILL)
@@ -451,6 +555,6 @@ def test_a_killed_process_leaves_what_it_committed(path: Path) -> None:
     with Journal.open(path) as journal:
         assert journal.state() == "running"
         assert list(journal.settled_rows()) == [1]
-        assert journal.in_doubt() == {2: InDoubt(2, 1, 20.0, "id-2")}
+        assert journal.in_doubt() == {2: InDoubt(2, 1, 20.0, 20.0, 1.5, "id-2")}
         journal.drop_claims()
         assert journal.next_batch() == 3

@@ -11,12 +11,13 @@ from msgspec import json
 from msgspec.structs import replace
 
 from etl.obi.models import StoredCustomer
-from etl.payload import differences, is_of_this_run, item_of
+from etl.payload import differences, is_of_this_run, item_of, server_times
 from etl.records import Customer
 
 A, B, C = "+442079460000", "+442079460001", "+493023125000"
 LEAD = Customer(row=1, external_id="007", numbers=(A, B), attributes=(("City", "Leeds"), ("Score", "5")))
-SENT = datetime(2027, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)
+SENT = datetime(2027, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC).timestamp()
+NOW = datetime(2027, 3, 1, 12, 1, 0, tzinfo=UTC).timestamp()
 
 
 def wire(customer: Customer, *, as_attributes: bool = False) -> Any:
@@ -139,11 +140,11 @@ def test_a_difference_is_told_by_its_name(changes: dict[str, Any], expected: lis
 # --- proof ------------------------------------------------------------------------------------------------
 
 
-def proved(*, since: float | None = SENT.timestamp(), **changes: Any) -> bool:
-    return is_of_this_run(LEAD, stored(**changes), since=since)
+def proved(*, between: tuple[float, float] | None = (SENT, NOW), **changes: Any) -> bool:
+    return is_of_this_run(LEAD, stored(**changes), between=between)
 
 
-def test_the_same_content_uncalled_and_not_older_than_the_sending_is_proof() -> None:
+def test_the_same_content_uncalled_and_changed_since_the_sending_is_proof() -> None:
     assert proved()
     assert proved(callCount=None)
 
@@ -160,6 +161,8 @@ def test_the_same_content_uncalled_and_not_older_than_the_sending_is_proof() -> 
         {"modificationDate": "yesterday"},
         {"modificationDate": "2027-02-28T23:00:00Z"},
         {"modificationDate": "2027-03-01T12:00:00.499999Z"},
+        {"modificationDate": "2027-03-01T13:00:01Z"},
+        {"modificationDate": "9999-12-31T23:59:59Z"},
     ],
 )
 def test_anything_less_is_no_proof(changes: dict[str, Any]) -> None:
@@ -168,7 +171,21 @@ def test_anything_less_is_no_proof(changes: dict[str, Any]) -> None:
 
 
 def test_an_unknown_clock_proves_nothing() -> None:
-    assert not proved(since=None)
+    assert not proved(between=None)
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        ("2027-03-01T12:01:00Z", True),
+        ("2027-03-01T12:01:05Z", True),
+        ("2027-03-01T12:01:05.000001Z", False),
+        ("2027-03-01T12:01:06Z", False),
+    ],
+)
+def test_a_change_in_the_future_is_by_another_clock_and_proves_nothing(when: str, *, expected: bool) -> None:
+    """Five seconds are allowed: our idea of the server's clock is a lower bound."""
+    assert proved(modificationDate=when) is expected
 
 
 def test_a_server_that_writes_whole_seconds_has_cut_off_the_fraction() -> None:
@@ -185,3 +202,38 @@ def test_a_modification_date_is_utc_unless_it_says_otherwise(when: str) -> None:
 
 def test_the_year_9999_of_the_next_call_is_no_obstacle() -> None:
     assert proved(date="9999-12-31T23:59:59Z")
+
+
+# --- by the server's clock --------------------------------------------------------------------------------
+
+
+def times(*, at_sending: float | None, by_now: float | None) -> tuple[float, float] | None:
+    """By the server's clock: a sending at 1,000 s and now, 1,100 s, by ours."""
+    item = replace(item_of(LEAD), in_doubt=True, sent_at=1_000.0, doubted_at=1_050.0, offset=at_sending)
+    return server_times(item, offset=by_now, now=1_100.0)
+
+
+@pytest.mark.parametrize(("at_sending", "by_now"), [(None, None), (None, 3.0), (3.0, None)])
+def test_without_both_readings_of_the_servers_clock_its_times_are_not_known(
+    at_sending: float | None, by_now: float | None
+) -> None:
+    assert times(at_sending=at_sending, by_now=by_now) is None
+
+
+@pytest.mark.parametrize("offset", [-7_200.0, -0.5, 0.0, 0.25, 3_600.0])
+def test_the_times_are_those_of_the_first_sending_and_now_by_the_servers_clock(offset: float) -> None:
+    assert times(at_sending=offset, by_now=offset) == (1_000.0 + offset, 1_100.0 + offset)
+
+
+@pytest.mark.parametrize(("at_sending", "by_now"), [(3.0, 3.9), (3.9, 3.0), (3.0, 4.5)])
+def test_of_two_readings_of_one_offset_the_larger_is_the_better_one(at_sending: float, by_now: float) -> None:
+    """Each is a lower bound, cut to whole seconds; a sending that seems too early would prove too much."""
+    assert times(at_sending=at_sending, by_now=by_now) == (
+        1_000.0 + max(at_sending, by_now),
+        1_100.0 + by_now,
+    )
+
+
+@pytest.mark.parametrize("by_now", [-3_597.0, 1.0, 5.0, 3_603.0])
+def test_where_our_clock_was_set_meanwhile_each_time_goes_by_its_own_reading(by_now: float) -> None:
+    assert times(at_sending=3.0, by_now=by_now) == (1_003.0, 1_100.0 + by_now)

@@ -152,7 +152,40 @@ def test_every_key_may_stand_alone(path: tuple[str, ...]) -> None:
 def test_an_empty_profile_is_one_and_is_named_after_its_file(tmp_path: Path) -> None:
     profile = read_profile(written(tmp_path, ""))
     assert profile == Profile(name="mine")
-    assert not profile.guessing
+    assert profile.guessing
+
+
+@pytest.mark.parametrize(
+    ("text", "guessing"),
+    [
+        ('region = "GB"', True),
+        ("[columns]", True),
+        ('[columns]\nphones = "Tel"', False),
+        ("[columns]\ndo_not_call = []", False),
+        ('region = "GB"\n[source]\nhidden = "include"\n[expect]\ninvalid_max = "2%"', True),
+    ],
+)
+def test_a_profile_guesses_where_it_names_no_column(text: str, guessing: bool, tmp_path: Path) -> None:
+    assert read_profile(written(tmp_path, text)).guessing is guessing
+    assert find_profile(written(tmp_path, text), region="DE", hidden="exclude").guessing is guessing
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", None),
+        ('[columns]\nphones = "Tel"', None),
+        ("[columns]\ndo_not_call = []", ()),
+        ('[columns]\ndo_not_call = "Stop"', ("Stop",)),
+    ],
+)
+def test_no_do_not_call_column_is_another_thing_than_none_named(
+    text: str, expected: tuple[str, ...] | None, tmp_path: Path
+) -> None:
+    profile = read_profile(written(tmp_path, text))
+    assert profile.columns.do_not_call == expected
+    thawed = Profile.thawed(json.loads(json.dumps(profile.frozen())))
+    assert thawed.columns.do_not_call == expected
 
 
 @pytest.mark.parametrize(

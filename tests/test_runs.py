@@ -127,9 +127,7 @@ async def test_each_row_of_a_dirty_file_gets_its_own_answer(
     assert list(rejects[0]) == [
         "Lead ID", "Phone", "Name", "Do Not Call", "obi_field", "obi_code", "obi_error", "obi_extra",
     ]  # fmt: skip
-    assert report.next.startswith(
-        f"obi load {own_place / 'leads.rejects.csv'} --campaign 'Test Preview Campaign'"
-    )
+    assert report.next.startswith(f"obi load {own_place / 'leads.rejects.csv'} --campaign {PREVIEW_CAMPAIGN}")
 
 
 @pytest.mark.parametrize("stop", [False, True])

@@ -168,7 +168,9 @@ def test_a_run_that_another_ones_name_begins_with_is_found_by_its_whole_name(sta
 
 
 @pytest.mark.parametrize("damage", [b"", b"no journal", None])
-def test_unfinished_runs_are_those_that_can_be_gone_on_with(damage: bytes | None, state: StateFolder) -> None:
+def test_unfinished_runs_are_told_apart_from_those_with_unreadable_journals(
+    damage: bytes | None, state: StateFolder
+) -> None:
     begun(state, run="20270301-000000-aaaa", finished=True)
     open_run = begun(state, run="20270302-000000-bbbb")
     spoilt = begun(state, run="20270303-000000-cccc")
@@ -181,7 +183,23 @@ def test_unfinished_runs_are_those_that_can_be_gone_on_with(damage: bytes | None
         db.close()
     else:
         journal.write_bytes(damage)
-    assert [manifest.run for manifest in state.unfinished()] == [open_run]
+    unfinished, unreadable = state.unfinished()
+    assert [manifest.run for manifest in unfinished] == [open_run]
+    assert unreadable == [spoilt]
+
+
+def test_unfinished_runs_come_the_oldest_first(state: StateFolder) -> None:
+    runs = [begun(state, run=f"2027030{day}-000000-aaaa") for day in (3, 1, 2)]
+    unfinished, unreadable = state.unfinished()
+    assert [manifest.run for manifest in unfinished] == sorted(runs)
+    assert unreadable == []
+
+
+def test_a_journal_that_was_never_whole_is_no_run(state: StateFolder) -> None:
+    """What a process leaves that was killed while it made the journal has another name."""
+    (state.folder_of(state.new_run()[0]) / f"{JOURNAL}.part").write_bytes(b"half")
+    assert state.runs() == []
+    assert state.unfinished() == ([], [])
 
 
 # --- locks ------------------------------------------------------------------------------------------------
