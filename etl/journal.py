@@ -71,8 +71,8 @@ class Claimed(Struct, frozen=True, array_like=True):
 class InDoubt(Struct, frozen=True):
     """A row that was sent and has no outcome: its batch, the sendings so far, and when they were.
 
-    ``sent_at`` is the first and ``last_at`` the last in POSIX seconds by our clock; ``offset`` is the
-    server's clock minus ours as it was known at the first, None where it was not.
+    ``sent_at`` is the first and ``last_at`` the last that was not ``answered``, in POSIX seconds by our
+    clock; ``offset`` is the server's clock minus ours as it was known at the first, None where it was not.
     """
 
     batch: int
@@ -208,6 +208,11 @@ class Journal:
             settled = len(rows) - self._count_settled(rows)
             self._put(outcomes)
             self._db.execute(_SETTLE, (settled, settled, number))
+
+    def answered(self, number: int, *, doubted_at: float) -> None:
+        """Keep that the last sending had its answer: rows are in doubt since this earlier one, not longer."""
+        with self._committed():
+            self._db.execute("UPDATE batches SET last_at = ? WHERE number = ?", (doubted_at, number))
 
     def drop_claims(self) -> None:
         """Forget batches that an earlier process made and never sent."""

@@ -50,6 +50,18 @@ class PostRules(Struct, frozen=True, kw_only=True):
     silence: int = 30
 
 
+class _Refusal(Struct, frozen=True):
+    """A row that the server refused.
+
+    ``certain`` says that our earlier sending did not reach it: a row before it, in doubt since the same
+    sending, was created only now, and a server works through a request in its order.
+    """
+
+    item: Item
+    result: ItemResult
+    certain: bool = False
+
+
 class Customers(Protocol):
     """The part of the client that sends and looks up (``etl.obi``)."""
 
@@ -70,6 +82,9 @@ class Ledger(Protocol):
 
     def returned(self, number: int) -> None:
         """Keep that it was certainly not processed."""
+
+    def answered(self, number: int, *, doubted_at: float) -> None:
+        """Keep that the last sending had an answer; the last one without was at this time."""
 
     def split(self, number: int, parts: Sequence[Batch]) -> None:
         """Put parts in the place of a batch."""
@@ -110,10 +125,12 @@ class Poster:
         self._pace = pace
         self._numbers = numbers
         self._offset = offset
-        self._sharpen: Callable[[], Awaitable[None]] | None = sharpen
+        self._sharpen = sharpen
+        self._sharpened: asyncio.Future[None] | None = None
         self._on_outcomes = on_outcomes
         self._sleep = sleep
         self._clock = clock
+        self._began = clock()
         self._most_items: int | None = None
         self._unknown: list[tuple[Batch, Item, ItemResult | None]] = []
         self._silent_in_a_row = 0
@@ -203,24 +220,26 @@ class Poster:
         except UnknownOutcomeError:
             self._pace.strained()
             self._count_silence()
-            doubtful = tuple(self._doubt(item, sent_at=now) for item in batch.items)
+            until = self._clock()
+            doubtful = tuple(self._doubt(item, sent_at=now, until=until) for item in batch.items)
             return replace(sent, items=doubtful), True
         except (TooLargeError, BadRequestError) as refusal:
             self._silent_in_a_row = 0
             await self._take_apart(batch, refusal)
             return None, False
         except ApiError:
-            if not batch.in_doubt:
+            # Its rows that are unknown already must stay in doubt with it.
+            if not batch.in_doubt and batch.number not in {each.number for each, _, _ in self._unknown}:
                 self._ledger.returned(batch.number)
             raise
         self._silent_in_a_row = 0
         self._pace.well()
         return await self._settle(sent, results, sent_at=now), False
 
-    def _doubt(self, item: Item, *, sent_at: float) -> Item:
+    def _doubt(self, item: Item, *, sent_at: float, until: float) -> Item:
         if not item.in_doubt:
             item = replace(item, in_doubt=True, sent_at=sent_at, offset=self._offset())
-        return replace(item, doubted_at=self._clock(), said=0)
+        return replace(item, doubted_at=until, said=0)
 
     def _count_silence(self) -> None:
         self._silent_in_a_row += 1
@@ -238,7 +257,7 @@ class Poster:
             status = refusal.status or 400
             text = refusal.body if isinstance(refusal, BadRequestError) else str(refusal)
             sent = replace(batch, attempts=batch.attempts + 1)
-            refused = [(batch.items[0], ItemResult(status, None, text))]
+            refused = [_Refusal(batch.items[0], ItemResult(status, None, text))]
             await self._explain(refused, sent)
             return
         half = (size + 1) // 2
@@ -262,27 +281,32 @@ class Poster:
         """Settle what the answer settles; gives the rows that are in doubt or to be sent again."""
         settled: list[RowOutcome] = []
         nameless: list[Item] = []
-        refused: list[tuple[Item, ItemResult]] = []
+        refused: list[_Refusal] = []
         rest: list[Item] = []
+        landed_now: set[tuple[float, float]] = set()
+        until = self._clock()
         for item, result in zip(sent.items, results, strict=True):
             status = result.status_code
             if status == 201:
                 settled.append(outcomes.created(item, sent, result.id or ""))
                 nameless += [] if result.id else [item]
+                # Of an earlier sitting the journal knows batches, not which row was in doubt since when.
+                if item.in_doubt and item.sent_at >= self._began:
+                    landed_now.add((item.sent_at, item.doubted_at))
             elif status == 200 and self._rules.stop_if_invalid and not item.in_doubt:
                 settled.append(outcomes.held_back(item, sent))
             elif status in {200, 429}:
                 rest.append(replace(item, said=status))
             elif 400 <= status < 500 and status != 408:
-                refused.append((item, result))
+                refused.append(_Refusal(item, result, (item.sent_at, item.doubted_at) in landed_now))
             else:
-                rest.append(self._doubt(item, sent_at=sent_at))
+                rest.append(self._doubt(item, sent_at=sent_at, until=until))
         if settled:
             self._keep(sent, settled)
         if nameless:
             await self._name(nameless, sent)
         if refused:
-            await self._explain(refused, sent)
+            await self._explain(refused, sent, rest=rest)
         return replace(sent, items=tuple(rest)) if rest else None
 
     async def _name(self, items: Sequence[Item], sent: Batch) -> None:
@@ -296,13 +320,14 @@ class Poster:
         if named:
             self._ledger.settle(sent.number, named)
 
-    async def _explain(self, refused: Sequence[tuple[Item, ItemResult]], sent: Batch) -> None:
+    async def _explain(self, refused: Sequence[_Refusal], sent: Batch, *, rest: Sequence[Item] = ()) -> None:
         """Settle refusals by looking: their text may be in any language, and the id may be taken."""
-        stored = await self._look_up([item for item, _ in refused])
+        items = [refusal.item for refusal in refused]
+        if any(item.in_doubt for item in items):
+            self._ledger.answered(sent.number, doubted_at=max(item.doubted_at for item in [*items, *rest]))
+        stored = await self._look_up(items)
         for attempt in range(2):
-            unseen = [
-                item for item, _ in refused if item.in_doubt and item.customer.external_id not in stored
-            ]
+            unseen = [item for item in items if item.in_doubt and item.customer.external_id not in stored]
             if unseen:
                 # What we sent before may have landed, and the server may not show it yet.
                 await self._pause(attempt + 1)
@@ -310,17 +335,16 @@ class Poster:
         self._keep(
             sent,
             [
-                self._explained(item, result, sent, stored=stored.get(item.customer.external_id))
-                for item, result in refused
+                self._explained(refusal, sent, stored=stored.get(refusal.item.customer.external_id))
+                for refusal in refused
             ],
         )
 
-    def _explained(
-        self, item: Item, result: ItemResult, sent: Batch, *, stored: StoredCustomer | None
-    ) -> RowOutcome:
+    def _explained(self, refusal: _Refusal, sent: Batch, *, stored: StoredCustomer | None) -> RowOutcome:
+        item, result = refusal.item, refusal.result
         if stored is not None:
             return self._found(item, sent, stored, status_code=result.status_code)
-        if not item.in_doubt:
+        if not item.in_doubt or refusal.certain:
             return outcomes.rejected(item, sent, result)
         passed = self._clock() - item.doubted_at
         if passed >= self._rules.doubt_seconds:
@@ -345,9 +369,8 @@ class Poster:
         doubtful = [item for item in batch.items if item.in_doubt]
         if not doubtful:
             return batch
-        if self._sharpen is not None:
-            sharpen, self._sharpen = self._sharpen, None
-            await sharpen()
+        self._sharpened = self._sharpened or asyncio.ensure_future(self._sharpen())
+        await self._sharpened
         stored = await self._look_up(doubtful)
         there = {id(item) for item in doubtful if item.customer.external_id in stored}
         if there:
