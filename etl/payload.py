@@ -65,10 +65,9 @@ def is_of_this_run(
         return False
     if stored.call_count or stored.call_result or stored.result:
         return False
-    # A server that writes whole seconds has cut off the fraction that would tell.
     since, now = between
-    if not modified.microsecond:
-        since = math.floor(since)
+    # Dates are cut: to whole seconds, or to milliseconds.
+    since = since - 0.001 if modified.microsecond else math.floor(since)
     return since <= modified.timestamp() <= now + _CLOCK_SLACK
 
 

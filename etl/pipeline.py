@@ -27,7 +27,8 @@ from etl.link import Link
 from etl.obi.models import moment
 from etl.pace import Pace
 from etl.payload import item_of
-from etl.poster import Poster, PostRules
+from etl.poster import Poster
+from etl.posting import PostRules
 from etl.profile import Profile
 from etl.progress import Progress
 from etl.reader import frames, rows

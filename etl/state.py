@@ -58,6 +58,11 @@ class StateFolder:
                 if left.stat().st_mtime < yesterday:
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
 
+        for folder in self._runs.iterdir():
+            # Its process was killed before there was a run; nothing was sent.
+            if not (folder / JOURNAL).exists() and folder.stat().st_mtime < yesterday:
+                shutil.rmtree(folder, ignore_errors=True)
+
     @property
     def _runs(self) -> Path:
         return self.path / "runs"

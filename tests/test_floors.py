@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("2 edges", frozenset({"journal", "obi", "outputs", "simulator", "sources"})),
     # Tools of one stage, apart from it so that each fits on a page.
     ("2 what a stage works with", frozenset({"chunk", "duplicates", "pace", "payload", "state"})),
-    ("2 what becomes of sent rows", frozenset({"outcomes"})),
+    ("2 what becomes of sent rows", frozenset({"outcomes", "posting"})),
     ("3 stages", frozenset({"chunker", "poster", "reader", "reconciler", "survey", "validator"})),
     # Where stages meet, from what they share up to a whole run.
     ("4 places, links and campaigns", frozenset({"campaigns", "files", "link"})),

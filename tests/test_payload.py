@@ -160,7 +160,7 @@ def test_the_same_content_uncalled_and_changed_since_the_sending_is_proof() -> N
         {"modificationDate": None},
         {"modificationDate": "yesterday"},
         {"modificationDate": "2027-02-28T23:00:00Z"},
-        {"modificationDate": "2027-03-01T12:00:00.499999Z"},
+        {"modificationDate": "2027-03-01T12:00:00.498000Z"},
         {"modificationDate": "2027-03-01T13:00:01Z"},
         {"modificationDate": "9999-12-31T23:59:59Z"},
     ],

@@ -19,7 +19,8 @@ from etl.journal import Journal
 from etl.obi.models import ItemResult, StoredCustomer
 from etl.pace import Pace
 from etl.payload import item_of
-from etl.poster import Poster, PostRules
+from etl.poster import Poster
+from etl.posting import PostRules
 from etl.records import Batch, CampaignRef, Customer, Item, Manifest, RowOutcome, RowStatus, SourceSpec
 
 Answer = Callable[[list[str]], list[ItemResult]]

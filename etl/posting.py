@@ -1,0 +1,59 @@
+"""What the poster goes by, and what it works with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from etl.obi.models import ItemResult, StoredCustomer
+from etl.records import Batch, RowOutcome
+
+
+class PostRules(Struct, frozen=True, kw_only=True):
+    """What ``load``'s options say about sending; ``rounds`` bounds the sendings of a batch.
+
+    ``backoff`` is the longest first pause in seconds before a look-up or a second round; it doubles.
+    ``doubt_seconds`` after its last sending without an answer, a row that the campaign does not show is not
+    there. ``silence`` is how many sendings without an answer, one after the other, stop the run.
+    """
+
+    existing: str = "skip"
+    on_unknown: str = "verify"
+    stop_if_invalid: bool = False
+    rounds: int = 4
+    backoff: float = 0.5
+    doubt_seconds: float = 60
+    silence: int = 30
+
+
+class Customers(Protocol):
+    """The part of the client that sends and looks up (``etl.obi``)."""
+
+    async def add_list(
+        self, campaign_id: str, bodies: Sequence[bytes], *, stop_if_invalid: bool = False
+    ) -> list[ItemResult]:
+        """Add customers; one result a body, in order."""
+
+    async def find_all(self, campaign_id: str, external_ids: Sequence[str]) -> dict[str, StoredCustomer]:
+        """Give the customers of these externalIds that are there."""
+
+
+class Ledger(Protocol):
+    """Where each step is kept before it counts (``etl.journal``)."""
+
+    def sent(self, number: int, *, at: float, offset: float | None) -> None:
+        """Keep that the batch is about to leave, and by which clocks."""
+
+    def returned(self, number: int) -> None:
+        """Keep that it was certainly not processed."""
+
+    def answered(self, number: int, *, doubted_at: float) -> None:
+        """Keep that the last sending had an answer; the last one without was at this time."""
+
+    def split(self, number: int, parts: Sequence[Batch]) -> None:
+        """Put parts in the place of a batch."""
+
+    def settle(self, number: int, outcomes: Sequence[RowOutcome]) -> None:
+        """Keep outcomes of its rows."""
