@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from etl.columns import Mapping, map_columns
-from etl.errors import ConfigError, InputChangedError, InputError
+from etl.errors import ConfigError, InputChangedError, InputError, ProfileError
 from etl.link import SIMULATOR
 from etl.profile import Profile
 from etl.reconciler import Files
@@ -61,8 +61,14 @@ def campaign_of(order: Order) -> str:
 def survey_input(order: Order, source: Path) -> tuple[SourceSpec, Mapping]:
     """Survey the input at ``source`` and map its columns.
 
-    Raises InputError, also for a header without rows where the profile does not expect that, ProfileError.
+    Raises InputError, also for a header without rows where the profile does not expect that, and
+    ProfileError, also for a do-not-call list: a load without it would call people who must not be called.
     """
+    if lists := ", ".join(order.profile.suppress.files):
+        raise ProfileError(
+            f"The profile names do-not-call lists (suppress.files: {lists}), which this version does not "
+            "apply, so nothing is sent; take those people out of the input, and the key out of the profile."
+        )
     rules = order.profile.source
     name = "standard input" if order.input == "-" else order.input
     spec = survey(

@@ -155,13 +155,6 @@ class SuppressRules(_Part):
     max_unreadable: int = Field(0, ge=0)
     if_loaded: Literal["warn", "delete"] = "warn"
 
-    @field_validator("files")
-    @classmethod
-    def _none_yet(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if value:
-            raise ValueError("do-not-call lists are not applied by this version, so nothing is loaded")
-        return value
-
 
 class SuppressWhen(_Part):
     """``[[suppress_when]]``: a row is suppressed when a column says so; values compare without case."""

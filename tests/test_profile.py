@@ -262,14 +262,6 @@ def test_a_wrong_value_names_key_value_and_what_is_right(text: str, told: str, t
         read_profile(written(tmp_path, text))
 
 
-def test_do_not_call_lists_are_refused_while_they_are_not_applied(tmp_path: Path) -> None:
-    """A list that is named and not applied would let the people on it be called."""
-    with pytest.raises(ProfileError, match=r"suppress\.files.*not applied"):
-        read_profile(written(tmp_path, '[suppress]\nfiles = ["dnc/tps.csv"]'))
-    with pytest.raises(ProfileError, match=r"suppress\.files"):
-        read_profile(written(tmp_path, '[suppress]\nfiles = "dnc/tps.csv"'))
-
-
 def test_a_profile_that_is_not_there_is_told_with_the_built_in_ones() -> None:
     with pytest.raises(ProfileError, match="no profile 'no-such-one'"):
         read_profile("no-such-one")
