@@ -142,7 +142,7 @@ def steps(work: Work, journal: Journal, numbers: Iterator[int]) -> Generator[Ste
                 if settled.has(answer.row):
                     continue
                 sent = in_doubt.get(answer.row)
-                if sent is not None and answer.external_id != sent.external_id:
+                if sent is not None and not _is_still(answer, sent):
                     step.outcomes.append(_decided_otherwise(answer.row, sent))
                 elif isinstance(answer, RowOutcome):
                     step.outcomes.append(answer)
@@ -242,7 +242,8 @@ async def _claimed(
     """Batches, each on record before it is given; the next step is worked out meanwhile, in a thread."""
     try:
         ahead = asyncio.create_task(asyncio.to_thread(next, source, None))
-        while (step := await ahead) is not None:
+        # Shielded: cancelling the run does not end the thread, and its generator can't be closed meanwhile.
+        while (step := await asyncio.shield(ahead)) is not None:
             ahead = asyncio.create_task(asyncio.to_thread(next, source, None))
             if step.outcomes:
                 journal.record(step.outcomes)
@@ -263,6 +264,11 @@ async def _stop_when_asked(stop: asyncio.Event, poster: Poster) -> None:
 
 def _item_again(item: Item, sent: InDoubt) -> Item:
     return replace(item, in_doubt=True, sent_at=sent.sent_at, doubted_at=sent.last_at, offset=sent.offset)
+
+
+def _is_still(answer: Decided, sent: InDoubt) -> bool:
+    """Whether a row that was sent is still one to be sent, under the same id."""
+    return isinstance(answer, Customer) and answer.external_id == sent.external_id
 
 
 def _decided_otherwise(row: int, sent: InDoubt) -> RowOutcome:

@@ -360,6 +360,22 @@ async def test_an_item_status_that_is_no_refusal_is_looked_into(
 # --- whose it is --------------------------------------------------------------------------------------------
 
 
+async def test_a_row_in_doubt_that_a_new_version_would_not_send_is_left_alone(
+    desk: Desk, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be in the campaign: to call it suppressed would say that it is not."""
+    desk.write("K1,+44 20 7946 0001,no", header="Lead ID,Phone,Do Not Call")
+    desk.server.script, desk.server.look_ups_fail = [landed], True
+    assert (await desk.load()).exit_code == 7
+    desk.server.look_ups_fail = False
+    with monkeypatch.context() as newer:
+        newer.setattr("etl.fields.yes_no", lambda _text: True)
+        report = await desk.resume()
+    assert (report.exit_code, report.counts) == (10, {"unknown": 1})
+    assert set(told("code").values()) == {"unknown.decided_otherwise"}
+    assert (await desk.resume()).counts == {"created": 1}
+
+
 async def test_a_row_in_doubt_that_a_new_version_would_name_otherwise_is_left_alone(
     desk: Desk, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
