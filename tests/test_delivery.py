@@ -18,8 +18,8 @@ from etl.profile import GUESSED
 from etl.records import RunReport
 from etl.runs import Runner
 from etl.settings import Settings
-from etl.simulator import PREVIEW_CAMPAIGN, Fault, Simulator
-from etl.simulator.customers import Rules, draft
+from etl.simulator import PREVIEW_CAMPAIGN, Dialect, Fault, Simulator
+from etl.simulator.customers import draft
 
 ROWS = 20
 BATCH = 2
@@ -110,7 +110,7 @@ def put_earlier(simulator: Simulator) -> None:
         }
         for row, content in EARLIER.items()
     ]
-    drafts = [draft(each, now=YESTERDAY, rules=Rules()) for each in posted]
+    drafts = [draft(each, now=YESTERDAY, dialect=Dialect()) for each in posted]
     simulator._service.store.insert(PREVIEW_CAMPAIGN, drafts)
 
 
@@ -297,7 +297,7 @@ async def test_a_server_that_ignores_the_filter_is_paged_through(
     async with Simulator(faults=[doubt, Fault(mode="filter_ignored")]) as simulator:
         bench = bench_for(simulator)
         others = [
-            draft({"externalId": f"X{at}", "numbers": "+493023125999"}, now=YESTERDAY, rules=Rules())
+            draft({"externalId": f"X{at}", "numbers": "+493023125999"}, now=YESTERDAY, dialect=Dialect())
             for at in range(250)
         ]
         elsewhere = simulator.add_campaign("Elsewhere")

@@ -20,8 +20,7 @@ from etl.profile import GUESSED, Profile
 from etl.records import RunReport
 from etl.runs import Runner
 from etl.settings import Settings
-from etl.simulator import PREVIEW_CAMPAIGN, Fault, Simulator, handlers
-from etl.simulator.customers import Rules
+from etl.simulator import PREVIEW_CAMPAIGN, Dialect, Fault, Simulator
 
 Answers = Callable[[str | Path], list[dict[str, str]]]
 MakeSettings = Callable[..., Settings]
@@ -136,12 +135,10 @@ async def test_a_row_that_the_server_refuses_is_rejected_with_the_servers_words(
     own_place: Path,
     settings_for: MakeSettings,
     answers_in: Answers,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The deployment takes shorter numbers than ours: 11 digits, so that only the American one passes."""
-    monkeypatch.setattr(handlers, "_RULES", Rules(longest_number=11))
     text = "Lead ID,Phone\nA1,+1 201 555 0123\nA2,020 7946 0001\nA2,020 7946 0002\nA4,+1 201 555 0124\n"
-    async with Simulator() as simulator:
+    async with Simulator(dialect=Dialect(longest_number=11)) as simulator:
         settings = settings_for(simulator.base_url, stop_batch_if_invalid=stop)
         report = await load(settings, written(own_place, text))
         rows = answers_in(own_place / "leads.results.csv")

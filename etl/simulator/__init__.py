@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from etl.simulator.campaigns import EXAMPLE_CAMPAIGN, PREVIEW_CAMPAIGN, new_campaign
+from etl.simulator.dialect import Dialect
 from etl.simulator.plan import Fault, Plan
 from etl.simulator.service import LoggedRequest, Service
 from etl.simulator.store import Store
@@ -28,7 +29,7 @@ from etl.simulator.store import Store
 if TYPE_CHECKING:
     from aiohttp import web
 
-__all__ = ["EXAMPLE_CAMPAIGN", "PREVIEW_CAMPAIGN", "Fault", "LoggedRequest", "Simulator", "serve"]
+__all__ = ["EXAMPLE_CAMPAIGN", "PREVIEW_CAMPAIGN", "Dialect", "Fault", "LoggedRequest", "Simulator", "serve"]
 
 
 class Simulator:
@@ -48,9 +49,12 @@ class Simulator:
         auth: str = "",
         latency_ms: float = 0,
         faults: Sequence[Fault] = (),
+        dialect: Dialect | None = None,
     ) -> None:
         self.base_url = ""
-        self._service = Service(Store(db), Plan(faults), auth=auth, latency=latency_ms / 1000)
+        self._service = Service(
+            Store(db, dialect=dialect), Plan(faults), auth=auth, latency=latency_ms / 1000
+        )
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None

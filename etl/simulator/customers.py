@@ -14,18 +14,11 @@ import msgspec
 from msgspec import Struct
 
 from etl.simulator import values
+from etl.simulator.dialect import Dialect
 
 PHONE_ATTRIBUTES = ("Phone1", "Phone2", "Phone3")
 _PHONE_KEYS = {name.lower(): name for name in PHONE_ATTRIBUTES}
 _LARGEST_INTEGER = 2**31 - 1
-
-
-class Rules(Struct, frozen=True):
-    """Limits that the interface's document leaves open; deployments differ in them."""
-
-    shortest_number: int = 3
-    longest_number: int = 20
-    longest_external_id: int = 255
 
 
 class Attribute(Struct, frozen=True):
@@ -85,22 +78,23 @@ def not_unique(external_id: str) -> str:
     return f"Invalid externalId: {external_id} : Value is not unique"
 
 
-def draft(posted: object, *, now: str, rules: Rules) -> Customer:
-    """The customer that ``posted`` (decoded JSON) makes, if its externalId is free.
+def draft(posted: object, *, now: str, dialect: Dialect, loose: bool = False) -> Customer:
+    """The customer that ``posted`` (decoded) makes, if its externalId is free.
 
-    ``now`` becomes its modification date. Raises InvalidCustomerError.
+    ``now`` becomes its modification date. ``loose`` takes numbers in text for numbers, as XML has them.
+    Raises InvalidCustomerError.
     """
     try:
-        entry = msgspec.convert(posted, _Entry)
+        entry = msgspec.convert(posted, _Entry, strict=not loose)
     except msgspec.ValidationError as error:
         raise InvalidCustomerError(f"Invalid customer: {error}") from None
     attributes = _attributes(entry.attributes)
-    numbers = _numbers(entry.numbers, attributes, rules)
+    numbers = _numbers(entry.numbers, attributes, dialect)
     phones = [Attribute(name, number) for name, number in zip(PHONE_ATTRIBUTES, numbers, strict=False)]
     others = [each for each in attributes if each.name.lower() not in _PHONE_KEYS]
     return Customer(
         id=values.new_id(),
-        external_id=_external_id(entry.external_id, rules),
+        external_id=_external_id(entry.external_id, dialect),
         numbers=";".join(numbers),
         attributes=AttributeList(others + phones),
         call_count=0,
@@ -131,13 +125,13 @@ def _attributes(posted: object) -> list[Attribute]:
     return found
 
 
-def _numbers(given: str | None, attributes: list[Attribute], rules: Rules) -> list[str]:
+def _numbers(given: str | None, attributes: list[Attribute], dialect: Dialect) -> list[str]:
     if given:
         numbers = given.removesuffix(";").split(";")
     else:
         numbers = _numbers_of_attributes(attributes)
         given = ";".join(numbers)
-    grammar = _number_grammar(rules.shortest_number, rules.longest_number)
+    grammar = _number_grammar(dialect.shortest_number, dialect.longest_number)
     if len(numbers) > len(PHONE_ATTRIBUTES) or not all(map(grammar.fullmatch, numbers)):
         raise InvalidCustomerError(f"Invalid numbers: '{given}'")
     return numbers
@@ -158,10 +152,10 @@ def _number_grammar(shortest: int, longest: int) -> re.Pattern[str]:
     return re.compile(rf"\+?[0-9]{{{shortest},{longest}}}")
 
 
-def _external_id(given: str | None, rules: Rules) -> str:
+def _external_id(given: str | None, dialect: Dialect) -> str:
     if not given:
         return values.new_id()
-    if len(given) > rules.longest_external_id or "\0" in given:
+    if len(given) > dialect.longest_external_id or "\0" in given:
         raise InvalidCustomerError("Invalid externalId: it is too long, or has a NUL character")
     return given
 

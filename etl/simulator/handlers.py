@@ -12,13 +12,12 @@ import msgspec
 
 from etl.simulator import campaigns, search, values
 from etl.simulator.campaigns import Campaign
-from etl.simulator.customers import Customer, InvalidCustomerError, Rules, draft, not_unique
+from etl.simulator.customers import Customer, InvalidCustomerError, draft, not_unique
 from etl.simulator.messages import HTML, JSON, Answer, Call, Refusal, json_answer
 from etl.simulator.store import Store
 
 Handler = Callable[[Store, Call], Answer]
 
-_RULES = Rules()
 _NO_CONTENT = Answer(status=204)
 
 
@@ -91,7 +90,7 @@ def delete_customer(store: Store, call: Call) -> Answer:
 def add_customer(store: Store, call: Call) -> Answer:
     """``POST /campaigns/{campaignId}/customers``: the id as HTML, and where the customer is."""
     campaign = _campaign(store, call)
-    (added,) = _add(store, campaign, [_json(call)], all_or_nothing=False)
+    (added,) = _add(store, campaign, call, [_json(call)], all_or_nothing=False)
     if isinstance(added, str):
         raise Refusal(400, added)
     return Answer(
@@ -110,7 +109,7 @@ def add_customers(store: Store, call: Call) -> Answer:
     posted = _json(call)
     if not isinstance(posted, list):
         raise Refusal(400, "An array of customers is expected")
-    added = _add(store, campaign, posted, all_or_nothing=stop)
+    added = _add(store, campaign, call, posted, all_or_nothing=stop)
     refused = sum(isinstance(each, str) for each in added)
     stopped = stop and refused > 0
     answer = json_answer([_item(each, stopped=stopped) for each in added])
@@ -118,17 +117,16 @@ def add_customers(store: Store, call: Call) -> Answer:
 
 
 def _add(
-    store: Store, campaign: Campaign, posted: Sequence[object], *, all_or_nothing: bool
+    store: Store, campaign: Campaign, call: Call, posted: Sequence[object], *, all_or_nothing: bool
 ) -> list[Customer | str]:
     """For each of ``posted`` the customer it made, or the reason why it is refused.
 
     With ``all_or_nothing`` one refusal is enough for none to be stored.
     """
-    now = values.now()
-    drafts = [_draft(each, now) for each in posted]
+    drafts = [_draft(store, each, loose=call.loose) for each in posted]
     with store.transaction():
         asked = [each.external_id for each in drafts if isinstance(each, Customer)]
-        taken = store.taken(campaign.id, asked)
+        taken = store.taken(campaign.id, asked, as_of=call.as_of)
         if all_or_nothing:
             # The document's example refuses both copies of an externalId that a request brings twice.
             taken.update(name for name, times in Counter(asked).items() if times > 1)
@@ -139,9 +137,9 @@ def _add(
     return checked
 
 
-def _draft(posted: object, now: str) -> Customer | str:
+def _draft(store: Store, posted: object, *, loose: bool) -> Customer | str:
     try:
-        return draft(posted, now=now, rules=_RULES)
+        return draft(posted, now=store.now(), dialect=store.dialect, loose=loose)
     except InvalidCustomerError as error:
         return str(error)
 

@@ -17,7 +17,11 @@ TEXT = "text/plain"
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """A request as the handlers see it: ``campaign`` and ``customer`` are the ids in its path, as written."""
+    """A request as the handlers see it: ``campaign`` and ``customer`` are the ids in its path, as written.
+
+    ``body`` is JSON (or plain text, for a status). ``loose`` says that it was XML: numbers are text in it.
+    ``as_of`` is the number of the newest customer that a check of uniqueness sees, None for all.
+    """
 
     method: str
     path: str
@@ -26,6 +30,8 @@ class Call(Struct, frozen=True, kw_only=True):
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    loose: bool = False
+    as_of: int | None = None
 
 
 class Answer(Struct, frozen=True, kw_only=True):

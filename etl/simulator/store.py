@@ -19,6 +19,7 @@ import msgspec
 from etl.simulator import values
 from etl.simulator.campaigns import Campaign, examples
 from etl.simulator.customers import Customer
+from etl.simulator.dialect import Dialect
 from etl.simulator.search import CustomerSearch
 
 _SCHEMA = """
@@ -65,7 +66,8 @@ class Store:
     Raises sqlite3.Error where the database can't be opened.
     """
 
-    def __init__(self, path: Path | str = ":memory:") -> None:
+    def __init__(self, path: Path | str = ":memory:", *, dialect: Dialect | None = None) -> None:
+        self.dialect = dialect or Dialect()
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
@@ -92,6 +94,16 @@ class Store:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
+
+    def now(self) -> str:
+        """The present time by the simulator's clock, as ``values.instant`` writes it."""
+        return values.now()
+
+    def last_number(self) -> int:
+        """The number of the newest customer, 0 where there is none."""
+        with self._lock:
+            number: int = self._db.execute("SELECT ifnull(max(number), 0) FROM customers").fetchone()[0]
+        return number
 
     def campaigns(self) -> list[Campaign]:
         """All campaigns, the first registered first."""
@@ -120,8 +132,9 @@ class Store:
         with self._lock:
             return dict(self._db.execute(_COUNTERS, (campaign_id, values.now())).fetchone())
 
-    def taken(self, campaign_id: str, external_ids: Sequence[str]) -> set[str]:
-        """Those of the externalIds that customers of the campaign have."""
+    def taken(self, campaign_id: str, external_ids: Sequence[str], *, as_of: int | None = None) -> set[str]:
+        """Those of the externalIds that customers of the campaign have, by what was there ``as_of``."""
+        del as_of
         query = (
             "SELECT external_id FROM customers WHERE campaign = ?"
             " AND external_id IN (SELECT value FROM json_each(?))"

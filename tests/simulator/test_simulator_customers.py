@@ -15,7 +15,8 @@ from hypothesis import given, settings, strategies as st
 from yarl import URL
 
 from etl.simulator import EXAMPLE_CAMPAIGN, PREVIEW_CAMPAIGN, Simulator
-from etl.simulator.customers import InvalidCustomerError, Rules, draft
+from etl.simulator.customers import InvalidCustomerError, draft
+from etl.simulator.dialect import Dialect
 
 PATH = f"campaigns/{PREVIEW_CAMPAIGN}/customers"
 NUMBER = "+442079460001"
@@ -365,7 +366,7 @@ FIELDS = [
 def test_whatever_json_is_posted_makes_a_customer_or_a_reason(posted: object) -> None:
     made = reason = None
     try:
-        made = draft(posted, now="2026-11-24T07:00:00.000Z", rules=Rules())
+        made = draft(posted, now="2026-11-24T07:00:00.000Z", dialect=Dialect())
     except InvalidCustomerError as error:
         reason = str(error)
     assert made is not None or (reason is not None and reason.startswith("Invalid "))

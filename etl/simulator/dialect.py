@@ -1,0 +1,28 @@
+"""What the interface's document leaves open, as switches: deployments differ in them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Dialect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How this server reads the document.
+
+    ``unique`` is where an externalId may stand once: in its campaign, or in the whole system. With
+    ``ids_ignore_case`` two externalIds that differ only in case are the same, for uniqueness and in
+    searches. ``duplicates`` is which copy of an externalId that one request brings twice is added: the
+    ``first``, or ``none``. ``attributes`` is how they are answered in JSON: ``wrapped`` as in the document's
+    examples, ``bare`` as in its types, or ``single``, which is wrapped with a lone attribute standing without
+    its list. ``language`` is that of reasons. Numbers have ``shortest_number`` to ``longest_number`` digits.
+    """
+
+    unique: Literal["campaign", "system"] = "campaign"
+    ids_ignore_case: bool = False
+    duplicates: Literal["first", "none"] = "first"
+    attributes: Literal["wrapped", "bare", "single"] = "wrapped"
+    language: Literal["en", "de", "fi"] = "en"
+    shortest_number: int = 3
+    longest_number: int = 20
+    longest_external_id: int = 255
