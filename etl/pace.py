@@ -1,43 +1,47 @@
-"""How many requests are in flight: a fixed number, or as many as the server bears."""
+"""How many requests are in flight: a fixed number, or as many as bring more through."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from types import TracebackType
+
+_AS_GOOD = 0.97
+"""The share of the best rate from which on a smaller limit counts as no worse."""
+
+_PAYS = 1.25
+"""How much more must come through for doubling the limit to go on."""
+
+_REMEMBERED = 60
+"""Rounds after which what a limit brought through is forgotten: servers change."""
+
+_SHORTEST_HOLD, _LONGEST_HOLD = 4, 16
+"""Rounds between two tries of a neighbouring limit; tries that fail make them rarer."""
+
+_SHORTEST_TRUCE, _LONGEST_TRUCE = 32, 512
+"""Rounds until a limit that strained the server is tried again; one that fails soon makes it rarer."""
 
 
 class Pace:
     """A gate that lets ``limit`` deliveries through at a time.
 
-    Fixed at ``start`` unless ``most`` is larger: then it grows by one with each good answer until the
-    first sign of strain, afterwards by one a round, and is halved at most once in ``calm`` seconds when the
-    server says slow down or does not answer in time.
+    Fixed at ``start`` unless ``most`` is larger: then ``Climb`` says how many, by what comes through in a
+    second. ``clock`` gives seconds from anywhere.
     """
 
-    def __init__(
-        self,
-        start: int,
-        most: int,
-        *,
-        calm: float = 1.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, start: int, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.most = max(start, most)
-        self._limit = float(start)
-        self._fixed = self.most == start
-        self._strained = False
-        self._halved_at = -calm
-        self._calm = calm
-        self._clock = clock
+        self._fixed = start
+        self._climb = Climb(start, most, clock=clock) if most > start else None
         self._busy = 0
         self._changed = asyncio.Condition()
 
     @property
     def limit(self) -> int:
         """Deliveries that may be under way now."""
-        return int(self._limit)
+        return self._climb.limit if self._climb else self._fixed
 
     async def __aenter__(self) -> None:
         async with self._changed:
@@ -53,14 +57,121 @@ class Pace:
 
     def well(self) -> None:
         """Note a good answer."""
-        if not self._fixed:
-            step = 1 / self._limit if self._strained else 1
-            self._limit = min(self.most, self._limit + step)
+        if self._climb:
+            self._climb.well()
 
     def strained(self) -> None:
         """Note a 429, a 5xx or an answer that did not come."""
-        now = self._clock()
-        if not self._fixed and now - self._halved_at >= self._calm:
-            self._limit = max(1.0, self._limit / 2)
-            self._strained = True
-            self._halved_at = now
+        if self._climb:
+            self._climb.strained()
+
+
+class Climb:
+    """The search for the limit at which most comes through, from ``start`` up to ``most``.
+
+    A round is as many good answers as make two turns of the limit; at its end the limit may move.
+
+    - At first it doubles, as long as a quarter more comes through.
+    - Afterwards it stays at the smallest limit that is about as good as the best known, and tries a
+      neighbour now and then, above and below by turns. So it grows where the server has room, and shrinks
+      where latency grows without throughput.
+    - Strain shows a ceiling: the limit falls below it by a quarter (half, while it doubles), climbs back
+      under it, and tries it again seldom. Answers to requests that were in flight at that time tell nothing
+      new and are passed over.
+    """
+
+    def __init__(self, start: int, most: int, *, clock: Callable[[], float]) -> None:
+        self.limit = start
+        self._most = most
+        self._clock = clock
+        self._round = 0
+        self._good = 0
+        self._began = clock()
+        self._rates: dict[int, float] = {}  # good answers a second, by limit
+        self._seen: dict[int, int] = {}  # the round that told so last, by limit
+        self._doubling = True
+        self._home = start
+        self._upwards = False
+        self._held = 0
+        self._hold = _SHORTEST_HOLD
+        self._ceiling = most
+        self._truce = _SHORTEST_TRUCE
+        self._truce_ends = 0
+        self._echoes = 0
+
+    def well(self) -> None:
+        """Note a good answer."""
+        self._echoes = max(0, self._echoes - 1)
+        self._good += 1
+        if self._good >= max(2 * self.limit, 4 if self._doubling else 8):
+            self._note_rate()
+            self._move(self._next())
+
+    def strained(self) -> None:
+        """Note an answer that says slow down, or one that did not come."""
+        if self._echoes:
+            self._echoes -= 1
+            return
+        self._echoes = self.limit - 1
+        if self._round < self._truce_ends - self._truce + _SHORTEST_HOLD:
+            self._truce = min(2 * self._truce, _LONGEST_TRUCE)
+        self._ceiling, self._truce_ends = max(1, self.limit - 1), self._round + self._truce
+        self._rates = {limit: rate for limit, rate in self._rates.items() if limit < self.limit}
+        down = max(1, self.limit // 2 if self._doubling else self.limit * 3 // 4)
+        self._settle(min(down, self._best()) if self._rates else down)
+        self._move(self._home)
+
+    def _note_rate(self) -> None:
+        rate = self._good / max(self._clock() - self._began, 1e-9)
+        self._round += 1
+        self._rates[self.limit] = (rate + self._rates.get(self.limit, rate)) / 2
+        self._seen[self.limit] = self._round
+        for limit in [limit for limit in self._rates if self._round - self._seen[limit] >= _REMEMBERED]:
+            del self._rates[limit]
+
+    def _next(self) -> int:
+        if self._ceiling < self._most and self._round >= self._truce_ends:
+            self._ceiling += 1
+            self._truce_ends = self._round + self._truce
+            return self._ceiling
+        if self._doubling:
+            if self._doubling_pays() and self.limit < self._ceiling:
+                self._home = self.limit
+                return 2 * self.limit
+            self._settle(self._best())
+        best = self._best()
+        if best != self._home:
+            self._settle(best)
+        elif self.limit != best:
+            self._held = 0  # a neighbour was tried, and it was no better
+            self._hold = min(2 * self._hold, _LONGEST_HOLD)
+        elif self._held < self._hold:
+            self._held += 1
+        else:
+            return self._neighbour()
+        return best
+
+    def _doubling_pays(self) -> bool:
+        before = self._rates.get(self._home)
+        if self.limit == self._home or before is None:
+            return True
+        share = self.limit / self._home - 1  # less than 1 where the ceiling cut the doubling short
+        return self._rates[self.limit] >= before * math.pow(_PAYS, share)
+
+    def _settle(self, limit: int) -> None:
+        self._doubling = False
+        self._home, self._held, self._hold = limit, 0, _SHORTEST_HOLD
+
+    def _neighbour(self) -> int:
+        self._upwards = not self._upwards
+        if self._upwards and self._home < self._ceiling:
+            return self._home + max(1, self._home // 4)
+        return self._home - max(1, self._home // 8)
+
+    def _best(self) -> int:
+        enough = _AS_GOOD * max(self._rates.values())
+        return min(limit for limit, rate in self._rates.items() if rate >= enough)
+
+    def _move(self, limit: int) -> None:
+        self.limit = max(1, min(limit, self._ceiling))
+        self._good, self._began = 0, self._clock()
