@@ -68,6 +68,24 @@ async def find_fit_campaign(client: Client, given: str) -> CampaignRef:
     return CampaignRef(campaign.id, campaign.name, campaign.status or "", campaign.end_date or "")
 
 
+async def count_customers(client: Client, campaign_id: str) -> int | None:
+    """How many customers the campaign has, None where the server does not tell."""
+    return (await client.campaigns.get(campaign_id)).total
+
+
+async def pause(client: Client, campaign_id: str) -> bool:
+    """Make the campaign passive; False where it was not active."""
+    if (await client.campaigns.get(campaign_id)).status != CampaignStatus.ACTIVE:
+        return False
+    await client.campaigns.set_status(campaign_id, CampaignStatus.PASSIVE)
+    return True
+
+
+async def activate(client: Client, campaign_id: str) -> None:
+    """Make the campaign active."""
+    await client.campaigns.set_status(campaign_id, CampaignStatus.ACTIVE)
+
+
 async def sharpen_clock(client: Client, campaign_id: str) -> None:
     """Learn when the server's clock ticks: at most a second of small calls.
 

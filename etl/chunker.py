@@ -15,24 +15,26 @@ class Chunker:
     """Fills one batch after the other.
 
     ``max_bytes`` bounds the request's body, brackets and commas included; a customer that is larger alone
-    goes alone. ``numbers`` gives each batch its number.
+    goes alone. ``numbers`` gives each batch its number. A batch ends after the ``first`` customers, which go
+    ahead of the others.
     """
 
-    def __init__(self, *, max_items: int, max_bytes: int, numbers: Iterator[int]) -> None:
+    def __init__(self, *, max_items: int, max_bytes: int, numbers: Iterator[int], first: int = 0) -> None:
         self._max_items = max_items
         self._max_bytes = max_bytes
         self._numbers = numbers
         self._items: list[Item] = []
         self._bytes = 0
+        self._first = first
+        self._added = 0
 
     def add(self, item: Item) -> Batch | None:
         """Take one customer; give the batch that is full because of it, if one is."""
-        full = None
         size = len(item.body) + 1
-        if self._items and (len(self._items) == self._max_items or 1 + self._bytes + size > self._max_bytes):
-            full = self.rest()
+        full = self.rest() if self._is_full(size) else None
         self._items.append(item)
         self._bytes += size
+        self._added += 1
         return full
 
     def rest(self) -> Batch | None:
@@ -42,3 +44,11 @@ class Chunker:
         batch = Batch(number=next(self._numbers), items=tuple(self._items))
         self._items, self._bytes = [], 0
         return batch
+
+    def _is_full(self, size: int) -> bool:
+        """Whether a customer of ``size`` bytes has no place beside those of the batch."""
+        return bool(self._items) and (
+            len(self._items) == self._max_items
+            or 1 + self._bytes + size > self._max_bytes
+            or self._added == self._first
+        )

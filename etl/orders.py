@@ -20,7 +20,7 @@ from etl.records import CampaignRef, Manifest, RowStatus, SourceSpec
 from etl.settings import Settings
 from etl.survey import SurveyOptions, fingerprint, survey
 
-_DECIDING = ("duplicates_by", "existing", "strict", "stop_batch_if_invalid", "on_unknown")
+_DECIDING = ("duplicates_by", "existing", "strict", "stop_batch_if_invalid", "on_unknown", "marker")
 """Settings that decide what becomes of a row; the others only say how fast and from where."""
 _DISTRIBUTIONS = ("obi-import", "phonenumbers", "pandas", "pandera")
 
@@ -88,6 +88,16 @@ def survey_input(order: Order, source: Path) -> tuple[SourceSpec, Mapping]:
             f"{name} has a header and no rows; a profile's [expect] rows = [0, …] would allow that."
         )
     return spec, map_columns(spec.columns, order.profile)
+
+
+def check_marker(settings: Settings, mapping: Mapping) -> None:
+    """Raise ConfigError where a column of the input has the marker's name."""
+    taken = {name.casefold() for _, name in mapping.attributes}
+    if settings.marker.casefold() in taken:
+        raise ConfigError(
+            f"The attribute {settings.marker!r} comes from a column of the input already; "
+            "give --marker another name."
+        )
 
 
 def manifest_of(

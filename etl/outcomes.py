@@ -23,14 +23,16 @@ def found(
     *,
     existing: str,
     between: tuple[float, float] | None,
+    marker: tuple[str, str] | None = None,
     status_code: int | None = None,
 ) -> RowOutcome:
     """The externalId is there: ``created`` where it is proved that this run put it there, else ``exists``.
 
     ``existing`` is ``skip``, or ``fail`` to call what was there before ``rejected``. ``between`` is when the
     row was first sent and now, in POSIX seconds by the server's clock, None where that is not known.
+    ``marker`` is the attribute that this run's customers carry.
     """
-    if item.in_doubt and is_of_this_run(item.customer, stored, between=between):
+    if item.in_doubt and is_of_this_run(item.customer, stored, between=between, marker=marker):
         return created(item, sent, stored.id)
     warning = _what_is_there(item, stored)
     if existing == "fail" and not item.in_doubt:

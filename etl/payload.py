@@ -15,12 +15,15 @@ _CLOCK_STEP = 1.5
 """Seconds by which two readings of one offset differ at most: a ``Date`` header is cut to whole seconds."""
 
 
-def item_of(customer: Customer, *, as_attributes: bool = False) -> Item:
+def item_of(
+    customer: Customer, *, as_attributes: bool = False, marker: tuple[str, str] | None = None
+) -> Item:
     """The customer with its body; numbers as attributes Phone1 to Phone3 where ``as_attributes``.
 
     One form or the other, never both: the interface's document ignores the attributes beside ``numbers``.
+    ``marker`` is one more attribute, which says what run it came with.
     """
-    pairs = customer.attributes
+    pairs = customer.attributes + ((marker,) if marker else ())
     if as_attributes:
         pairs += tuple((f"Phone{at}", number) for at, number in enumerate(customer.numbers, start=1))
     return Item(
@@ -52,14 +55,21 @@ def differences(customer: Customer, stored: StoredCustomer) -> list[str]:
 
 
 def is_of_this_run(
-    customer: Customer, stored: StoredCustomer, *, between: tuple[float, float] | None
+    customer: Customer,
+    stored: StoredCustomer,
+    *,
+    between: tuple[float, float] | None,
+    marker: tuple[str, str] | None = None,
 ) -> bool:
     """Whether it is proved that an earlier sending of this run put ``stored`` there.
 
-    ``between`` is when the row was first sent and now, in POSIX seconds by the server's clock. Proof is the
-    same content, no call yet, and a change between the two. A clock that is not known proves nothing, nor
-    does a change in the future: the dates are by another clock than the ``Date`` header then.
+    The run's ``marker`` proves it, where there is one. Otherwise proof is the same content, no call yet, and
+    a change in the time ``between``: when the row was first sent and now, in POSIX seconds by the server's
+    clock. A clock that is not known proves nothing, nor does a change in the future: the dates are by another
+    clock than the ``Date`` header then.
     """
+    if marker and marker in {(attribute.name, attribute.value) for attribute in stored.attributes}:
+        return True
     modified = stored.modified_at
     if between is None or modified is None or differences(customer, stored):
         return False

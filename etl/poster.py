@@ -29,7 +29,7 @@ from etl.errors import (
 from etl.obi.models import ItemResult, StoredCustomer
 from etl.pace import Pace
 from etl.payload import server_times
-from etl.posting import Customers, Ledger, PostRules
+from etl.posting import Customers, Ledger, LookUps, PostRules
 from etl.records import Batch, Item, RowOutcome, RowStatus
 
 
@@ -59,6 +59,7 @@ class Poster:
         self,
         *,
         customers: Customers,
+        look_ups: LookUps,
         ledger: Ledger,
         campaign_id: str,
         rules: PostRules,
@@ -71,6 +72,7 @@ class Poster:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._customers = customers
+        self._look_ups = look_ups
         self._ledger = ledger
         self._campaign_id = campaign_id
         self._rules = rules
@@ -277,7 +279,10 @@ class Poster:
         items = [refusal.item for refusal in refused]
         if any(item.in_doubt for item in items):
             self._ledger.answered(sent.number, doubted_at=max(item.doubted_at for item in [*items, *rest]))
-        stored = await self._look_up(items)
+        stored = await self._look_up([item for item in items if item.in_doubt])
+        stored |= await self._look_ups.earlier(
+            [item.customer.external_id for item in items if not item.in_doubt]
+        )
         for attempt in range(2):
             unseen = [item for item in items if item.in_doubt and item.customer.external_id not in stored]
             if unseen:
@@ -313,6 +318,7 @@ class Poster:
             stored,
             existing=self._rules.existing,
             between=server_times(item, offset=self._offset(), now=self._clock()),
+            marker=self._rules.marker,
             status_code=status_code,
         )
 
@@ -360,8 +366,9 @@ class Poster:
                 self._keep(batch, [outcomes.rejected_after_doubt(item, batch, result, seconds=passed)])
 
     async def _look_up(self, items: Sequence[Item]) -> dict[str, StoredCustomer]:
-        ids = [item.customer.external_id for item in items]
-        return await self._customers.find_all(self._campaign_id, ids)
+        if not items:
+            return {}
+        return await self._look_ups.now([item.customer.external_id for item in items])
 
     async def _pause(self, attempt: int) -> None:
         """Full jitter: the pauses of many workers must not fall together."""

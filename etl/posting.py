@@ -15,6 +15,7 @@ class PostRules(Struct, frozen=True, kw_only=True):
     """What ``load``'s options say about sending; ``rounds`` bounds the sendings of a batch.
 
     ``backoff`` is the longest first pause in seconds before a look-up or a second round; it doubles.
+    ``marker`` is the attribute, name and value, that each customer of this run carries, None for none.
     ``doubt_seconds`` after its last sending without an answer, a row that the campaign does not show is not
     there. ``silence`` is how many sendings without an answer, one after the other, stop the run.
     """
@@ -22,6 +23,7 @@ class PostRules(Struct, frozen=True, kw_only=True):
     existing: str = "skip"
     on_unknown: str = "verify"
     stop_if_invalid: bool = False
+    marker: tuple[str, str] | None = None
     rounds: int = 4
     backoff: float = 0.5
     doubt_seconds: float = 60
@@ -38,6 +40,16 @@ class Customers(Protocol):
 
     async def find_all(self, campaign_id: str, external_ids: Sequence[str]) -> dict[str, StoredCustomer]:
         """Give the customers of these externalIds that are there."""
+
+
+class LookUps(Protocol):
+    """How customers of the campaign are found (``etl.holdings``)."""
+
+    async def now(self, external_ids: Sequence[str]) -> dict[str, StoredCustomer]:
+        """Give those that are there at this moment."""
+
+    async def earlier(self, external_ids: Sequence[str]) -> dict[str, StoredCustomer]:
+        """Give those that are there, as they were at some time in this run."""
 
 
 class Ledger(Protocol):

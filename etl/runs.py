@@ -18,7 +18,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from etl.campaigns import find_fit_campaign
+from etl.campaigns import activate, find_fit_campaign, pause
 from etl.errors import (
     EtlError,
     InterruptedRunError,
@@ -33,19 +33,22 @@ from etl.orders import (
     Order,
     Plan,
     campaign_of,
+    check_marker,
     check_unchanged,
     manifest_of,
     refuse_other_rules,
     survey_input,
 )
-from etl.pipeline import Work, deliver, preview, publish, rehearse
+from etl.pipeline import deliver, preview, publish, rehearse
 from etl.progress import Progress, Silence
+from etl.readback import read_back
 from etl.reconciler import Files
 from etl.records import OPEN, CampaignRef, Manifest, RowStatus, RunReport, SourceSpec
 from etl.reports import check_report, has_open_rows, run_report
 from etl.settings import Settings
 from etl.state import JOURNAL, SOURCE, StateFolder
 from etl.survey import spool
+from etl.work import Work
 
 
 class Runner:
@@ -84,6 +87,7 @@ class Runner:
         self._began = time.monotonic()
         with self._copied(order) as source:
             spec, mapping = survey_input(order, source)
+            check_marker(self.settings, mapping)
             files = files_of(
                 order.input, results=order.results, rejects=order.rejects, plain=self.settings.plain
             )
@@ -280,7 +284,7 @@ class Runner:
             try:
                 await self._expected(work, journal)
                 with self._while_sending():
-                    await deliver(work, journal, link, progress=self._progress, stop=self._stop)
+                    await self._send(work, journal, link)
             except EtlError as error:
                 stopped = error
             finally:
@@ -303,6 +307,8 @@ class Runner:
             seconds=self._seconds(),
             worked=sum(_settled(journal).values()) - before,
         )
+        if settings.activate and report.exit_code in {0, 5} and not report.stopped:
+            report = await self._activated(report, link, manifest.campaign)
         report = replace(
             report,
             command=command,
@@ -314,6 +320,30 @@ class Runner:
         # What a limit stopped before anything was sent is over: a further load goes by today's settings.
         over = not has_open_rows(tally) or (isinstance(stopped, StoppedError) and not journal.was_sent())
         journal.note("state", "finished" if over else "stopped")
+        return report
+
+    async def _send(self, work: Work, journal: Journal, link: Link) -> None:
+        """Deliver, with what the settings want done around it."""
+        settings, campaign = work.settings, journal.manifest.campaign
+        if settings.pause_first and await pause(link.client, campaign.id):
+            self._progress.say(f"The campaign {campaign.name} is paused.")
+        await deliver(work, journal, link, progress=self._progress, stop=self._stop)
+        if settings.verify:
+            amiss = await read_back(work, journal, link)
+            self._progress.say(
+                f"Read back: {amiss:,} customers are not as they were sent; the results say which."
+                if amiss
+                else "Read back: every customer that was created is as it was sent."
+            )
+
+    async def _activated(self, report: RunReport, link: Link, campaign: CampaignRef) -> RunReport:
+        """The report after activating the campaign; an error there stops a run that is done otherwise."""
+        try:
+            await activate(link.client, campaign.id)
+        except EtlError as error:
+            sentence = f"The load is done, and the campaign could not be activated: {error}"
+            return replace(report, exit_code=error.exit_code, stopped=sentence)
+        self._progress.say(f"The campaign {campaign.name} is active.")
         return report
 
     async def _expected(self, work: Work, journal: Journal) -> None:

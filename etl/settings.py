@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from etl.errors import ConfigError
 
 APP = "obi-import"
 SECRETS = ("username", "password", "token")
+_LIMIT = re.compile(r"[0-9]{1,9}|[0-9]{1,3}(?:\.[0-9]{1,6})?%", re.ASCII)
 _CREDENTIALS = (*SECRETS, "headers", *(f"{name}_file" for name in SECRETS))
 
 
@@ -66,6 +68,12 @@ class Settings(BaseSettings):
     on_unknown: Literal["verify", "hold"] = "verify"
     stop_batch_if_invalid: bool = False
     strict: bool = False
+    canary: int | None = Field(None, ge=1)
+    max_errors: str = ""
+    marker: str = ""
+    verify: bool = False
+    pause_first: bool = False
+    activate: bool = False
     plain: bool = False
     spool: Literal["auto", "never"] = "auto"
     wait_lock: float = Field(0, ge=0)
@@ -87,6 +95,26 @@ class Settings(BaseSettings):
         if not str(value).isdecimal() or not 1 <= int(value) <= 256:
             raise ValueError("must be auto, or a number from 1 to 256")
         return int(value)
+
+    @field_validator("max_errors", mode="before")
+    @classmethod
+    def _number_or_share(cls, value: Any) -> str:
+        text = str(value).strip()
+        if text and not _LIMIT.fullmatch(text):
+            raise ValueError("must be a number of rows, or a share such as 5%")
+        if text.endswith("%") and float(text[:-1]) > 100:
+            raise ValueError("is more than all rows")
+        return text
+
+    @field_validator("marker")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        name = value.strip()
+        if name and (not name.isprintable() or len(name) > 100):
+            raise ValueError("must be the name of an attribute: up to 100 printable characters")
+        if name.lower() in {"phone1", "phone2", "phone3"}:
+            raise ValueError("is an attribute that holds a number")
+        return name
 
     @field_validator("base_url")
     @classmethod

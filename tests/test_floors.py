@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("0 the protocol of progress", frozenset({"progress"})),
     ("0 how a value is shown", frozenset({"quoting"})),
     # A value's own grammar, which the rules for a field or a number stand on.
-    ("1 grammars", frozenset({"dates", "numbering", "regions", "settings"})),
+    ("1 grammars", frozenset({"dates", "limits", "numbering", "regions", "settings"})),
     ("1 rules", frozenset({"fields", "phone", "profile"})),
     # Rules that are made from a profile: the columns of one input, its limits, its schema for editors.
     ("1 rules of a profile", frozenset({"columns", "expectations", "schemas"})),
@@ -32,10 +32,13 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     # Tools of one stage, apart from it so that each fits on a page.
     ("2 what a stage works with", frozenset({"chunk", "duplicates", "pace", "payload", "state"})),
     ("2 what becomes of sent rows", frozenset({"outcomes", "posting"})),
+    ("2 what a campaign holds", frozenset({"holdings"})),
     ("3 stages", frozenset({"chunker", "poster", "reader", "reconciler", "survey", "validator"})),
     # Where stages meet, from what they share up to a whole run.
     ("4 places, links and campaigns", frozenset({"campaigns", "files", "link"})),
+    ("4 the work of a run", frozenset({"work"})),
     ("4 the pipeline", frozenset({"pipeline"})),
+    ("4 reading back", frozenset({"readback"})),
     ("4 reports", frozenset({"reports"})),
     ("4 what is asked of a run", frozenset({"orders"})),
     ("4 runs", frozenset({"runs"})),
@@ -51,7 +54,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "click": ("etl.cli",),
     "rich": ("etl.cli",),
     # The simulator's command tells of a data file that is none.
-    "sqlite3": ("etl.journal", "etl.duplicates", "etl.simulator", "etl.cli.simulator"),
+    "sqlite3": ("etl.journal", "etl.duplicates", "etl.holdings", "etl.simulator", "etl.cli.simulator"),
     "phonenumbers": ("etl.phone", "etl.numbering", "etl.regions", "etl.profile"),
     "pandera": ("etl.validator",),
     "xlsxwriter": ("etl.outputs",),

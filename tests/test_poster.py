@@ -104,6 +104,12 @@ class Campaign:
         await asyncio.sleep(0)
         return {each: self.held[each] for each in external_ids if each in self.held.keys() - self.hidden}
 
+    async def now(self, external_ids: Sequence[str]) -> dict[str, StoredCustomer]:
+        return await self.find_all("C", external_ids)
+
+    async def earlier(self, external_ids: Sequence[str]) -> dict[str, StoredCustomer]:
+        return await self.find_all("C", external_ids) if external_ids else {}
+
 
 def lost(ids: list[str]) -> list[ItemResult]:
     raise UnknownOutcomeError("no answer")
@@ -160,6 +166,7 @@ class Bench:
     async def post(self, *batches: Batch, at_once: int = 1, **rules: Any) -> None:
         poster = Poster(
             customers=self.campaign,
+            look_ups=self.campaign,
             ledger=self.journal,
             campaign_id="C",
             rules=PostRules(**{"backoff": 0.0} | rules),

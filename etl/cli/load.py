@@ -33,12 +33,38 @@ _SENDING = grouped(
         type=click.Choice(["verify", "hold"]),
         help="Rows in doubt: look up and send what is missing, or leave.  [default: verify]",
     ),
+    click.option(
+        "--max-errors",
+        metavar="N|N%",
+        help="Stop once more rows than this are invalid or rejected (a share: of those checked so far).",
+    ),
+    click.option(
+        "--canary",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Send N customers first; go on only if each is in the campaign then.",
+    ),
+    click.option(
+        "--marker",
+        metavar="NAME",
+        help="Add an attribute of this name with the run's id to every customer.",
+    ),
     click.option("--strict", is_flag=True, default=None, help="One row fails our checks: send nothing."),
     click.option(
         "--stop-batch-if-invalid",
         is_flag=True,
         default=None,
         help="One row of a batch is refused: create none of it.",
+    ),
+    click.option(
+        "--verify", is_flag=True, default=None, help="Read every created customer back and compare."
+    ),
+    click.option("--pause-first", is_flag=True, default=None, help="Pause the campaign before sending."),
+    click.option(
+        "--activate",
+        is_flag=True,
+        default=None,
+        help="Activate the campaign after a run that was not stopped.",
     ),
     click.option("--wait-lock", type=Seconds(), help="Wait for another load into the same campaign."),
 )

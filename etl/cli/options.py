@@ -83,6 +83,7 @@ OUTPUTS = grouped(
 _REPEATED = (
     "profile", "region", "hidden", "duplicates_by", "spool", "plain", "base_url", "batch_size", "concurrency",
     "max_concurrency", "rate", "existing", "on_unknown", "strict", "stop_batch_if_invalid",
+    "max_errors", "canary", "marker", "verify", "pause_first", "activate",
 )  # fmt: skip
 
 

@@ -79,6 +79,8 @@ class Customers:
             seen.update(new)
             yield [*new.values()]
 
+    pages = iterate
+
     async def find(self, campaign_id: str, external_id: str) -> StoredCustomer | None:
         """The customer with exactly this externalId, None where there is none.
 

@@ -1,0 +1,180 @@
+"""The work of a run: its input decided frame by frame, and what of it is still to be sent.
+
+Reading and validating run in a thread, one frame ahead of sending, so that the next frame is ready when the
+server is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from etl.chunker import Chunker
+from etl.columns import map_columns
+from etl.duplicates import Duplicates, Seen
+from etl.journal import InDoubt, Journal
+from etl.obi.models import moment
+from etl.payload import item_of
+from etl.profile import Profile
+from etl.reader import frames
+from etl.records import Batch, Customer, Item, Manifest, RowOutcome, RowStatus, SourceSpec
+from etl.settings import Settings
+from etl.validator import Decided, Validator
+
+T = TypeVar("T")
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """One input, where it is and how its rows are decided; the same on each day the run is worked on."""
+
+    source: Path
+    spec: SourceSpec
+    profile: Profile
+    settings: Settings
+    campaign_end: str = ""
+    scratch: Path = field(default_factory=Path)
+
+    @classmethod
+    def of(cls, manifest: Manifest, settings: Settings, *, scratch: Path) -> Work:
+        """The work of a run, from its manifest; ``settings`` are the manifest's, with today's credentials."""
+        return cls(
+            source=Path(manifest.source),
+            spec=manifest.spec,
+            profile=Profile.thawed(manifest.profile),
+            settings=settings,
+            campaign_end=manifest.campaign.end_date,
+            scratch=scratch,
+        )
+
+
+class Step(Struct, frozen=True):
+    """What one frame comes to: rows that are decided already, and full batches; ``rows`` were open in it."""
+
+    outcomes: list[RowOutcome]
+    batches: list[Batch]
+    rows: int = 0
+
+
+def decisions(work: Work) -> Generator[list[Decided], None, None]:
+    """Every row decided, frame by frame, in order: a customer to send, or the outcome without sending."""
+    with Seen(work.scratch / "seen.sqlite") as seen:
+        validator = Validator(
+            profile=work.profile,
+            mapping=map_columns(work.spec.columns, work.profile),
+            duplicates=Duplicates(seen, by=work.settings.duplicates_by),
+            campaign_end=moment(work.campaign_end),
+        )
+        for frame in frames(work.source, work.spec):
+            yield list(validator.decide(frame))
+
+
+async def ahead(source: Generator[T, None, None]) -> AsyncGenerator[T, None]:
+    """What ``source`` gives, each worked out in a thread while the one before is used.
+
+    It closes the source at its end, however it ends.
+    """
+    try:
+        task = asyncio.create_task(asyncio.to_thread(next, source, None))
+        # Shielded: cancelling the run does not end the thread, and its generator can't be closed meanwhile.
+        while (given := await asyncio.shield(task)) is not None:
+            task = asyncio.create_task(asyncio.to_thread(next, source, None))
+            yield given
+    finally:
+        await asyncio.wait([task])
+        await asyncio.to_thread(source.close)
+
+
+def steps(
+    work: Work, journal: Journal, numbers: Iterator[int], *, first: int = 0
+) -> Generator[Step, None, None]:
+    """What is still to do, frame by frame; rows that the journal has settled are passed over.
+
+    The ``first`` customers fill batches of their own. Rows that an earlier process sent without learning
+    their outcome come last, in their old batches.
+    """
+    chunker = Chunker(
+        max_items=work.settings.batch_size,
+        max_bytes=work.settings.batch_bytes,
+        numbers=numbers,
+        first=first,
+    )
+    item = partial(
+        item_of,
+        as_attributes=work.profile.phones.send_as == "attributes",
+        marker=marker_of(work.settings, journal),
+    )
+    in_doubt = journal.in_doubt()
+    doubtful: dict[int, list[Item]] = {}
+    with Journal.open(journal.path) as before, closing(decisions(work)) as frames_decided:
+        settled = _Settled(before.settled_rows())
+        for decided in frames_decided:
+            todo = [answer for answer in decided if not settled.has(answer.row)]
+            step = Step([], [], rows=len(todo))
+            for answer in todo:
+                sent = in_doubt.get(answer.row)
+                if sent is not None and not _is_still(answer, sent):
+                    step.outcomes.append(_decided_otherwise(answer.row, sent))
+                elif isinstance(answer, RowOutcome):
+                    step.outcomes.append(answer)
+                elif sent is not None:
+                    doubtful.setdefault(sent.batch, []).append(_item_again(item(answer), sent))
+                elif full := chunker.add(item(answer)):
+                    step.batches.append(full)
+            yield step
+    rest = chunker.rest()
+    yield Step([], [rest] if rest else [])
+    yield Step(
+        [],
+        [
+            Batch(number=number, items=tuple(items), attempts=in_doubt[items[0].customer.row].attempts)
+            for number, items in doubtful.items()
+        ],
+    )
+
+
+def marker_of(settings: Settings, journal: Journal) -> tuple[str, str] | None:
+    """The attribute that the run's customers carry, None where they carry none."""
+    return (settings.marker, journal.manifest.run) if settings.marker else None
+
+
+def _item_again(item: Item, sent: InDoubt) -> Item:
+    return replace(item, in_doubt=True, sent_at=sent.sent_at, doubted_at=sent.last_at, offset=sent.offset)
+
+
+def _is_still(answer: Decided, sent: InDoubt) -> bool:
+    """Whether a row that was sent is still one to be sent, under the same id."""
+    return isinstance(answer, Customer) and answer.external_id == sent.external_id
+
+
+def _decided_otherwise(row: int, sent: InDoubt) -> RowOutcome:
+    """A row that was sent, and that this version decides otherwise: nothing certain can be done about it."""
+    return RowOutcome(
+        row=row,
+        status=RowStatus.UNKNOWN,
+        external_id=sent.external_id,
+        code="unknown.decided_otherwise",
+        error=f"it was sent as {sent.external_id}, and this version of obi-import decides it otherwise: "
+        "resume with the version that began the run (`obi runs show` names it), or look the customer up",
+        attempts=sent.attempts,
+        batch=sent.batch,
+    )
+
+
+class _Settled:
+    """Whether a row is settled, asked in the order of rows."""
+
+    def __init__(self, rows_settled: Iterator[int]) -> None:
+        self._rows = rows_settled
+        self._next = next(rows_settled, 0)
+
+    def has(self, row: int) -> bool:
+        while self._next and self._next < row:
+            self._next = next(self._rows, 0)
+        return self._next == row
