@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 
 _AS_GOOD = 0.97
@@ -25,16 +25,26 @@ _SHORTEST_TRUCE, _LONGEST_TRUCE = 32, 512
 
 
 class Pace:
-    """A gate that lets ``limit`` deliveries through at a time.
+    """A gate that lets ``limit`` deliveries through at a time, and none while it rests.
 
     Fixed at ``start`` unless ``most`` is larger: then ``Climb`` says how many, by what comes through in a
     second. ``clock`` gives seconds from anywhere.
     """
 
-    def __init__(self, start: int, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        start: int,
+        most: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self.most = max(start, most)
         self._fixed = start
         self._climb = Climb(start, most, clock=clock) if most > start else None
+        self._clock = clock
+        self._sleep = sleep
+        self._rests_until = clock()
         self._busy = 0
         self._changed = asyncio.Condition()
 
@@ -47,13 +57,26 @@ class Pace:
         async with self._changed:
             await self._changed.wait_for(lambda: self._busy < self.limit)
             self._busy += 1
+        try:
+            while (wait := self._rests_until - self._clock()) > 0:
+                await self._sleep(wait)
+        except BaseException:
+            await self._leave()
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._leave()
+
+    async def _leave(self) -> None:
         async with self._changed:
             self._busy -= 1
             self._changed.notify_all()
+
+    def rest(self, seconds: float) -> None:
+        """Let nothing further through for so long: one was told to slow down, and that holds for all."""
+        self._rests_until = max(self._rests_until, self._clock() + seconds)
 
     def well(self) -> None:
         """Note a good answer."""

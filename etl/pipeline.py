@@ -14,11 +14,13 @@ from functools import partial
 from pathlib import Path
 
 from etl.campaigns import count_customers, sharpen_clock
+from etl.circuit import CircuitRules
 from etl.errors import InterruptedRunError, StateError, StoppedError
 from etl.holdings import Holdings, LookUps
 from etl.journal import InDoubt, Journal
 from etl.limits import ErrorLimit
 from etl.link import Link
+from etl.obi import RetryNotice
 from etl.pace import Pace
 from etl.poster import Poster
 from etl.posting import PostRules
@@ -74,7 +76,7 @@ def _poster(
 ) -> Poster:
     customers = link.client.customers
     pace = pace_of(settings)
-    link.on_retry.append(lambda _notice: pace.strained())
+    link.on_retry.append(partial(_slow_down, pace))
     campaign_id = journal.manifest.campaign.id
     return Poster(
         customers=customers,
@@ -94,6 +96,9 @@ def _poster(
             marker=marker_of(settings, journal),
             backoff=settings.backoff,
             doubt_seconds=settings.doubt_seconds,
+            circuit=CircuitRules(
+                pause=settings.backoff, longest=settings.backoff_max, patience=settings.retry_seconds
+            ),
         ),
         pace=pace,
         numbers=numbers,
@@ -127,6 +132,12 @@ def _judge_canary(journal: Journal, rows: Sequence[int], *, stopped: bool) -> No
             f"(the first is row {bad[0]}), and --canary goes on only if all are."
         )
     journal.note("canary_passed", value=True)
+
+
+def _slow_down(pace: Pace, notice: RetryNotice) -> None:
+    pace.strained()
+    if notice.slow_down:
+        pace.rest(notice.wait)
 
 
 def publish(journal: Journal, *, files: Files, stopped: bool) -> Tally:

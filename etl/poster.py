@@ -17,13 +17,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from etl import outcomes
+from etl.circuit import Circuit
 from etl.errors import (
     ApiError,
     BadRequestError,
     EtlError,
     RefusedError,
     TooLargeError,
-    UnavailableError,
     UnknownOutcomeError,
 )
 from etl.obi.models import ItemResult, StoredCustomer
@@ -87,9 +87,9 @@ class Poster:
         self._began = clock()
         self._most_items: int | None = None
         self._unknown: list[tuple[Batch, Item, ItemResult | None]] = []
-        self._silent_in_a_row = 0
         self._stopped_by: EtlError | None = None
         self._stopping = asyncio.Event()
+        self._circuit = Circuit(rules.circuit, stopping=self._stopping, sleep=sleep, clock=clock)
 
     def stop(self) -> None:
         """Begin no further batch; those in flight are finished."""
@@ -144,6 +144,9 @@ class Poster:
             if rest is None:
                 return
             size = len(rest.items)
+            await self._circuit.enter()
+            if self._stopping.is_set():
+                return  # the journal has the rest as claimed, or as sent: resume sends, or looks
             rest, silent = await self._send(rest)
             if rest is None:
                 return
@@ -173,12 +176,12 @@ class Poster:
             )
         except UnknownOutcomeError:
             self._pace.strained()
-            self._count_silence()
+            self._circuit.silent(batch.origin or batch.number)
             until = self._clock()
             doubtful = tuple(self._doubt(item, sent_at=now, until=until) for item in batch.items)
             return replace(sent, items=doubtful), True
         except (TooLargeError, BadRequestError) as refusal:
-            self._silent_in_a_row = 0
+            self._circuit.answered()
             await self._take_apart(batch, refusal)
             return None, False
         except ApiError:
@@ -186,7 +189,7 @@ class Poster:
             if not batch.in_doubt and batch.number not in {each.number for each, _, _ in self._unknown}:
                 self._ledger.returned(batch.number)
             raise
-        self._silent_in_a_row = 0
+        self._circuit.answered()
         self._pace.well()
         return await self._settle(sent, results, sent_at=now), False
 
@@ -194,15 +197,6 @@ class Poster:
         if not item.in_doubt:
             item = replace(item, in_doubt=True, sent_at=sent_at, offset=self._offset())
         return replace(item, doubted_at=until, said=0)
-
-    def _count_silence(self) -> None:
-        self._silent_in_a_row += 1
-        if self._silent_in_a_row >= self._rules.silence:
-            raise UnavailableError(
-                f"The server takes no customers: {self._silent_in_a_row} requests one after the other had no "
-                "readable answer; resume the run when it is well again.",
-                call="POST customers/list",
-            )
 
     async def _take_apart(self, batch: Batch, refusal: RefusedError) -> None:
         """Find what a request was refused for as a whole: send it in halves, down to the guilty row."""
@@ -221,7 +215,12 @@ class Poster:
 
     async def _deliver_parts(self, batch: Batch, size: int) -> None:
         parts = [
-            replace(batch, number=next(self._numbers), items=batch.items[start : start + size])
+            replace(
+                batch,
+                number=next(self._numbers),
+                items=batch.items[start : start + size],
+                origin=batch.origin or batch.number,
+            )
             for start in range(0, len(batch.items), size)
         ]
         self._ledger.split(batch.number, parts)
@@ -332,6 +331,7 @@ class Poster:
         stored = await self._look_up(doubtful)
         there = {id(item) for item in doubtful if item.customer.external_id in stored}
         if there:
+            self._circuit.answered()  # not in words, but it takes customers
             self._keep(
                 batch,
                 [

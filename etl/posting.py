@@ -7,6 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from etl.circuit import CircuitRules
 from etl.obi.models import ItemResult, StoredCustomer
 from etl.records import Batch, RowOutcome
 
@@ -17,7 +18,7 @@ class PostRules(Struct, frozen=True, kw_only=True):
     ``backoff`` is the longest first pause in seconds before a look-up or a second round; it doubles.
     ``marker`` is the attribute, name and value, that each customer of this run carries, None for none.
     ``doubt_seconds`` after its last sending without an answer, a row that the campaign does not show is not
-    there. ``silence`` is how many sendings without an answer, one after the other, stop the run.
+    there. ``circuit`` says when the server is given up.
     """
 
     existing: str = "skip"
@@ -27,7 +28,7 @@ class PostRules(Struct, frozen=True, kw_only=True):
     rounds: int = 4
     backoff: float = 0.5
     doubt_seconds: float = 60
-    silence: int = 30
+    circuit: CircuitRules = CircuitRules()
 
 
 class Customers(Protocol):

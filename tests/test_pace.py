@@ -99,6 +99,39 @@ async def test_who_is_cancelled_while_waiting_takes_no_place() -> None:
         pass
 
 
+async def test_what_one_is_told_holds_for_all() -> None:
+    clock = Clock()
+
+    async def sleep(seconds: float) -> None:
+        clock.now += seconds
+        await asyncio.sleep(0)
+
+    pace = Pace(4, 4, clock=clock, sleep=sleep)
+    pace.rest(7)
+    pace.rest(3)
+    async with pace:
+        assert clock.now == 107
+    async with pace:
+        assert clock.now == 107
+
+
+async def test_who_is_cancelled_while_it_rests_gives_the_place_back() -> None:
+    pace = Pace(1, 1)
+    pace.rest(0.2)
+
+    async def enter() -> None:
+        async with pace:
+            pass
+
+    waiting = asyncio.create_task(enter())
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    async with asyncio.timeout(5), pace:
+        pass
+
+
 # --- the climb -----------------------------------------------------------------------------------------
 
 

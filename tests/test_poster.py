@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from msgspec.structs import replace
 
+from etl.circuit import CircuitRules
 from etl.errors import NotAuthorisedError, TooLargeError, UnavailableError, UnknownOutcomeError
 from etl.journal import Journal
 from etl.obi.models import ItemResult, StoredCustomer
@@ -461,7 +462,7 @@ async def test_poison_rows_are_found_by_halving_and_all_others_are_created(
             batch_of(1 + first // 20, *range(first + 1, min(first + 20, size) + 1))
             for first in range(0, size, 20)
         ]
-        await bench.post(*batches, at_once=at_once, silence=100)
+        await bench.post(*batches, at_once=at_once, circuit=CircuitRules(trials=1000, patience=1e9))
         expected = {row: "unknown" if row in poison else "created" for row in range(1, size + 1)}
         assert bench.statuses == expected
         assert set(bench.journal.in_doubt()) == poison
@@ -482,7 +483,7 @@ async def test_a_server_that_answers_nothing_stops_the_run_and_nothing_is_lost(
     bench.campaign.poison = {f"K{row}" for row in rows}
     batches = [batch_of(number, *range(4 * number - 3, 4 * number + 1)) for number in range(1, 11)]
     with pytest.raises(UnavailableError, match="resume") as stopped:
-        await bench.post(*batches, at_once=at_once, silence=12)
+        await bench.post(*batches, at_once=at_once, circuit=CircuitRules(trips=5, most=8, trials=4))
     assert stopped.value.exit_code == 7
     assert 12 <= len(bench.campaign.posts) < 12 + at_once
     sent = {int(each[1:]) for post in bench.campaign.posts for each in post}
@@ -495,7 +496,7 @@ async def test_a_server_that_answers_nothing_stops_the_run_and_nothing_is_lost(
 
 async def test_an_answer_now_and_then_is_no_dead_server(bench: Bench) -> None:
     bench.campaign.script = [lost, lost, bench.campaign.take] * 10
-    await bench.post(*(batch_of(row, row) for row in range(1, 11)), silence=3)
+    await bench.post(*(batch_of(row, row) for row in range(1, 11)), circuit=CircuitRules(trips=3, trials=1))
     assert set(bench.statuses.values()) == {"created"}
 
 

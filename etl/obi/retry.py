@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar, cast
 from msgspec import Struct
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from etl.errors import ApiError
+from etl.errors import ApiError, ThrottledError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,12 +33,16 @@ class Again(Exception):  # noqa: N818  -- no error yet: the error is inside
 
 
 class RetryNotice(Struct, frozen=True, kw_only=True):
-    """Attempt number ``attempt`` of ``call`` failed for ``reason``; the next comes in ``wait`` seconds."""
+    """Attempt number ``attempt`` of ``call`` failed for ``reason``; the next comes in ``wait`` seconds.
+
+    ``slow_down`` says that the server asked for that wait, or for fewer requests.
+    """
 
     call: str
     attempt: int
     wait: float
     reason: str
+    slow_down: bool = False
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
@@ -126,10 +130,14 @@ class Retrier:
         )
 
     def _before_sleep(self, state: RetryCallState) -> None:
-        error = _failure(state).error
+        failure = _failure(state)
         self._notice(
             RetryNotice(
-                call=error.call, attempt=state.attempt_number, wait=state.upcoming_sleep, reason=str(error)
+                call=failure.error.call,
+                attempt=state.attempt_number,
+                wait=state.upcoming_sleep,
+                reason=str(failure.error),
+                slow_down=failure.after is not None or isinstance(failure.error, ThrottledError),
             )
         )
 
