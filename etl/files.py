@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from etl.errors import OutputError
+from etl.errors import DiskFullError, OutputError
 from etl.journal import Journal
 from etl.outputs import check_writable
 from etl.reconciler import RESULT_COLUMNS, Files
+from etl.records import SourceSpec
 from etl.state import input_mode
 
 _WORDS = (".results", ".rejects", ".check")
+_BYTES_A_ROW = 300
+"""About what the journal takes for a row, and what the results add to it."""
 
 
 def files_of(
@@ -45,6 +49,19 @@ def check_files(files: Files, *, source: str, rows: int, columns: int) -> None:
         if source != "-" and path.exists() and Path(source).exists() and path.samefile(source):
             raise OutputError(f"{path} is the input itself; name another file.")
         check_writable(path, rows=rows, columns=columns + len(RESULT_COLUMNS))
+
+
+def check_space(files: Files, *, state: Path, spec: SourceSpec) -> None:
+    """Raise DiskFullError where journal or results will not find the space that they take, about."""
+    rows = spec.rows * _BYTES_A_ROW
+    needed = {"the journal": (state, rows), "the results": (files.results.parent, 2 * spec.size + rows)}
+    for what, (folder, size) in needed.items():
+        free = shutil.disk_usage(folder).free
+        if free < size:
+            raise DiskFullError(
+                f"{folder} has {free / 1e6:,.0f} MB free, and {what} will take about {size / 1e6:,.0f} MB; "
+                "nothing was sent. Free some space, then load again."
+            )
 
 
 def make_way(path: Path, journal: Journal | None = None) -> None:

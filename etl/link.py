@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 
 from msgspec import Struct
+from yarl import URL
 
 from etl.errors import ConfigError
 from etl.obi import Client, Connection, RetryNotice
@@ -63,6 +65,21 @@ async def connected(
         )
     async with Client(connection_of(settings, url), on_retry=on_retry) as client:
         yield Link(client, url, listeners)
+
+
+def unencrypted(base_url: str) -> str:
+    """A warning where what is sent can be read on its way, empty where it can't."""
+    url = URL(base_url)
+    if url.scheme != "http" or url.host == "localhost" or _is_loopback(url.host or ""):
+        return ""
+    return f"{base_url} is not encrypted: numbers, names and credentials can be read on their way; use https"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def connection_of(settings: Settings, base_url: str, *, secret: bool = True) -> Connection:

@@ -6,9 +6,12 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from etl.columns import map_columns
 from etl.errors import EtlError, StoppedError
 from etl.expectations import excused, outcome_unexpected, rows_unexpected
+from etl.link import unencrypted
 from etl.profile import Profile
 from etl.reconciler import Files, Tally
 from etl.records import OPEN, CampaignRef, Manifest, RowStatus, RunReport, SourceSpec, exit_code_of
@@ -36,7 +39,7 @@ def run_report(
     if not stopped:
         sentence = _sentence(outcome_unexpected(profile.expect, tally.statuses, manifest.spec.rows))
         code = 5 if sentence else 0
-    return RunReport(
+    report = RunReport(
         run=manifest.run,
         command="load",
         input=manifest.input,
@@ -47,6 +50,8 @@ def run_report(
         rows_per_second=round(worked / seconds, 1),
         **_common(manifest.spec, profile, tally, files=files, seconds=seconds, campaign=manifest.campaign),
     )
+    warning = "" if manifest.simulated else unencrypted(manifest.base_url)
+    return replace(report, warnings=(*report.warnings, warning)) if warning else report
 
 
 def check_report(

@@ -26,7 +26,7 @@ from etl.errors import (
     StoppedError,
 )
 from etl.expectations import outcome_unexpected, rows_unexpected
-from etl.files import check_files, files_of, make_way, remember, remove_own
+from etl.files import check_files, check_space, files_of, make_way, remember, remove_own
 from etl.journal import Journal
 from etl.link import Link, connected
 from etl.orders import (
@@ -92,6 +92,7 @@ class Runner:
                 order.input, results=order.results, rejects=order.rejects, plain=self.settings.plain
             )
             _check(files, order.input, spec)
+            check_space(files, state=self.state.path, spec=spec)
             async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
                 campaign = await find_fit_campaign(link.client, campaign_of(order))
                 with self.state.campaign_lock(link.server, campaign.id, wait=self.settings.wait_lock):
