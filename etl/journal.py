@@ -27,6 +27,9 @@ from etl.errors import DiskFullError, StateError
 from etl.records import OPEN, Batch, Manifest, RowOutcome, RowStatus
 
 SCHEMA_VERSION = 1
+NOT_READ_BACK = "unknown.not_read_back"
+"""The code of a row that the server said it created, and that was not there when it was read back."""
+
 _PAGE = 5_000
 
 _SCHEMA = """
@@ -73,6 +76,7 @@ class InDoubt(Struct, frozen=True):
 
     ``sent_at`` is the first and ``last_at`` the last that was not ``answered``, in POSIX seconds by our
     clock; ``offset`` is the server's clock minus ours as it was known at the first, None where it was not.
+    ``said_created``: the server said so, and the customer was not there when it was read back.
     """
 
     batch: int
@@ -81,6 +85,7 @@ class InDoubt(Struct, frozen=True):
     last_at: float
     offset: float | None
     external_id: str
+    said_created: bool = False
 
 
 class Journal:
@@ -209,6 +214,20 @@ class Journal:
             self._put(outcomes)
             self._db.execute(_SETTLE, (settled, settled, number))
 
+    def reopen(self, outcomes: Sequence[RowOutcome]) -> None:
+        """Keep that rows of settled batches are in doubt again, with these outcomes."""
+        with self._committed():
+            self._put(outcomes)
+            for outcome in outcomes:
+                query = "SELECT rows FROM batches WHERE number = ?"
+                claims = _claims(self._db.execute(query, (outcome.batch,)).fetchone()[0])
+                claims = [each for each in claims if each.row != outcome.row]
+                claims.append(Claimed(outcome.row, outcome.external_id, ""))
+                self._db.execute(
+                    "UPDATE batches SET open = open + 1, rows = ? WHERE number = ?",
+                    (msgspec.json.encode(claims), outcome.batch),
+                )
+
     def answered(self, number: int, *, doubted_at: float) -> None:
         """Keep that the last sending had its answer: rows are in doubt since this earlier one, not longer."""
         with self._committed():
@@ -241,9 +260,11 @@ class Journal:
                 for claimed in _claims(rows)
             }
             for row in list(doubtful):
-                found = self._db.execute("SELECT status FROM outcomes WHERE row = ?", (row,)).fetchone()
+                found = self._db.execute("SELECT status, code FROM outcomes WHERE row = ?", (row,)).fetchone()
                 if found and found[0] != RowStatus.UNKNOWN:
                     del doubtful[row]
+                elif found and found[1] == NOT_READ_BACK:
+                    doubtful[row] = msgspec.structs.replace(doubtful[row], said_created=True)
             return doubtful
 
     def status_of(self, row: int) -> RowStatus | None:

@@ -32,7 +32,8 @@ def found(
     row was first sent and now, in POSIX seconds by the server's clock, None where that is not known.
     ``marker`` is the attribute that this run's customers carry.
     """
-    if item.in_doubt and is_of_this_run(item.customer, stored, between=between, marker=marker):
+    said_so = item.said == 201
+    if item.in_doubt and (said_so or is_of_this_run(item.customer, stored, between=between, marker=marker)):
         return created(item, sent, stored.id)
     warning = _what_is_there(item, stored)
     if existing == "fail" and not item.in_doubt:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 
 from msgspec.structs import replace
 
 from etl.holdings import Holdings
-from etl.journal import Journal
+from etl.journal import NOT_READ_BACK, Journal
 from etl.link import Link
 from etl.obi.models import StoredCustomer
 from etl.payload import differences
@@ -18,6 +19,8 @@ from etl.work import Work, ahead, decisions
 
 _FEW = 200
 """Customers up to which each is looked up by itself; more are read page by page."""
+
+_LOOKS = 3
 
 
 async def read_back(work: Work, journal: Journal, link: Link) -> int:
@@ -37,15 +40,21 @@ async def read_back(work: Work, journal: Journal, link: Link) -> int:
                 pairs = created.among(decided)
                 ids = [customer.external_id for customer, _ in pairs]
                 found = holdings.find(ids)
-                # Paging over a campaign that changes meanwhile may pass somebody over.
-                missed = [external_id for external_id in ids if external_id not in found]
-                found |= await customers.find_all(campaign_id, missed)
+                # Paging over a campaign that changes meanwhile may pass somebody over, and what was just
+                # written may not be shown yet.
+                for attempt in range(_LOOKS):
+                    missed = [external_id for external_id in ids if external_id not in found]
+                    if not missed:
+                        break
+                    await asyncio.sleep(work.settings.backoff * 2 ** (attempt - 1) if attempt else 0)
+                    found |= await customers.find_all(campaign_id, missed)
                 amended = [
                     changed
                     for customer, outcome in pairs
                     if (changed := _compared(customer, outcome, found.get(customer.external_id)))
                 ]
-                journal.record(amended)
+                journal.record([each for each in amended if each.status is RowStatus.CREATED])
+                journal.reopen([each for each in amended if each.status is RowStatus.UNKNOWN])
                 amiss += len(amended)
     return amiss
 
@@ -73,8 +82,9 @@ def _compared(customer: Customer, outcome: RowOutcome, stored: StoredCustomer | 
         return replace(
             outcome,
             status=RowStatus.UNKNOWN,
-            code="unknown.not_read_back",
-            error="the server said that it created the customer, and the campaign does not hold it now",
+            code=NOT_READ_BACK,
+            error="the server said that it created the customer, and the campaign does not show it; "
+            "`obi resume` looks again, and sends it again if it is not there",
         )
     told = []
     if differ := differences(customer, stored):

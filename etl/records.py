@@ -142,7 +142,8 @@ class Item(Struct, frozen=True, gc=False):
     ``in_doubt`` says that one of them may have been processed: it is looked up before it is sent again.
     ``sent_at`` is the first such sending and ``doubted_at`` the last, in POSIX seconds by our clock;
     ``offset`` is the server's clock minus ours as it was known then, None where it was not. ``said`` is the
-    status with which the server said last that it did not create the row, 0 where it did not.
+    status with which the server said last that it did not create the row, 201 where it said that it did and
+    the row was not found, 0 where it said neither.
     """
 
     customer: Customer

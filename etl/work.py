@@ -145,7 +145,14 @@ def marker_of(settings: Settings, journal: Journal) -> tuple[str, str] | None:
 
 
 def _item_again(item: Item, sent: InDoubt) -> Item:
-    return replace(item, in_doubt=True, sent_at=sent.sent_at, doubted_at=sent.last_at, offset=sent.offset)
+    return replace(
+        item,
+        in_doubt=True,
+        sent_at=sent.sent_at,
+        doubted_at=sent.last_at,
+        offset=sent.offset,
+        said=201 if sent.said_created else 0,
+    )
 
 
 def _is_still(answer: Decided, sent: InDoubt) -> bool:

@@ -246,7 +246,21 @@ async def test_a_customer_that_is_gone_when_it_is_read_back_is_unknown(
         again = await Runner(settings_for(simulator.base_url)).resume()
         assert again is not None
         assert simulator.count(PREVIEW_CAMPAIGN) == 3
-        assert set(again.counts) <= {"created", "exists"}
+        assert (again.exit_code, again.counts) == (0, {"created": 3})
+
+
+async def test_a_customer_that_was_deleted_meanwhile_is_sent_again_by_resume(
+    own_place: Path, settings_for: MakeSettings
+) -> None:
+    async with Simulator(faults=[Fault(mode="stale_reads", path="/customers")]) as simulator:
+        await load(settings_for(simulator.base_url, verify=True), written(own_place, leads(*good(3))))
+        simulator.clear_faults()
+        store = simulator._service.store
+        store.delete(PREVIEW_CAMPAIGN, simulator.customers(PREVIEW_CAMPAIGN)[1]["id"])
+        again = await Runner(settings_for(simulator.base_url)).resume()
+        assert again is not None
+        assert (again.exit_code, again.counts) == (0, {"created": 3})
+        assert simulator.count(PREVIEW_CAMPAIGN) == 3
 
 
 # --- the campaign's status -------------------------------------------------------------------------------
