@@ -67,9 +67,13 @@ class InputError(EtlError):
 
 
 class StoppedError(EtlError):
-    """A limit that the user set was reached."""
+    """A limit that the user set was reached; ``go_on`` is the option that a resume needs to go beyond it."""
 
     exit_code = 5
+
+    def __init__(self, message: str, *, go_on: str = "") -> None:
+        super().__init__(message)
+        self.go_on = go_on
 
 
 class ApiError(EtlError):

@@ -41,7 +41,8 @@ class ErrorLimit:
             return
         raise StoppedError(
             f"Stopped: {self._errors:,} of {self._checked:,} rows so far are invalid or rejected, and "
-            f"--max-errors allows {self.limit}."
+            f"--max-errors allows {self.limit}.",
+            go_on=" --max-errors 100%",
         )
 
     def _allowed(self) -> Fraction:

@@ -23,15 +23,15 @@ def run_report(
     *,
     files: Files,
     stopped: EtlError | None,
+    over: bool,
     repeat: str,
     seconds: float,
     worked: int,
 ) -> RunReport:
     """The report of a load or resume; ``stopped`` is what ended it early, ``seconds`` its wall time.
 
-    ``worked`` are the rows that were settled in this time, earlier sittings not counted.
-
-    ``repeat`` are the words that a further command needs to find the same state.
+    ``over`` says that nothing is left to resume. ``worked`` are the rows that were settled in this time,
+    earlier sittings not counted. ``repeat`` are the words that a further command needs to find the state.
     """
     profile = Profile.thawed(manifest.profile)
     code = stopped.exit_code if stopped else 0
@@ -46,7 +46,7 @@ def run_report(
         campaign=manifest.campaign,
         exit_code=_exit_code(profile, tally, code),
         stopped=sentence,
-        next=_next(manifest, tally, files=files, stopped=stopped, repeat=repeat),
+        next=_next(manifest, tally, files=files, stopped=stopped, over=over, repeat=repeat),
         rows_per_second=round(worked / seconds, 1),
         **_common(manifest.spec, profile, tally, files=files, seconds=seconds, campaign=manifest.campaign),
     )
@@ -125,15 +125,17 @@ def _exit_code(profile: Profile, tally: Tally, stopped_by: int) -> int:
     return exit_code_of(counts, stopped_by=stopped_by)
 
 
-def _next(manifest: Manifest, tally: Tally, *, files: Files, stopped: EtlError | None, repeat: str) -> str:
+def _next(
+    manifest: Manifest, tally: Tally, *, files: Files, stopped: EtlError | None, over: bool, repeat: str
+) -> str:
     """The command that goes on from here."""
     again = f"{manifest.flags}{' --simulate' if manifest.simulated else ''}{repeat}"
     where = f"--campaign {shlex.quote(manifest.asked_campaign or manifest.campaign.name)}{again}"
+    if not over:
+        go_on = stopped.go_on if isinstance(stopped, StoppedError) else ""
+        return f"obi resume {manifest.run}{go_on}{repeat}"
     if isinstance(stopped, StoppedError):
-        # The stopped run would go on under the limit that stopped it.
         return f"obi load {shlex.quote(manifest.input)} {where} --new-run"
-    if has_open_rows(tally):
-        return f"obi resume {manifest.run}{repeat}"
     return f"obi load {shlex.quote(str(files.rejects))} {where}" if tally.rejects else ""
 
 

@@ -11,10 +11,11 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -57,6 +58,7 @@ class Runner:
     ``run`` names the run under way. ``stop`` ends one that sends, after what is in flight; ``while_sending``
     is entered for that time. ``question`` is asked before a new run sends anything; the answer no ends it.
     ``repeat`` are the words that further commands need to find the same state (``--state-dir …``).
+    ``changed`` are settings that a resume goes by instead of those that the run began with.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Runner:
         question: Callable[[Plan], bool] = lambda _plan: True,
         while_sending: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
         repeat: str = "",
+        changed: Mapping[str, Any] | None = None,
     ) -> None:
         self.settings = settings
         self.state = StateFolder(settings.state_dir)
@@ -75,6 +78,7 @@ class Runner:
         self._stop = stop or asyncio.Event()
         self._question = question
         self.repeat = repeat
+        self._changed = dict(changed or {})
         self.run = ""
         self._while_sending = while_sending
         self._began = time.monotonic()
@@ -279,7 +283,9 @@ class Runner:
         before = sum(_settled(journal).values())
         self._progress.begin(manifest.spec.rows, before)
         stopped: EtlError | None = None
-        settings = self.settings.model_copy(update=manifest.settings | {"base_url": self.settings.base_url})
+        settings = self.settings.model_copy(
+            update=manifest.settings | self._changed | {"base_url": self.settings.base_url}
+        )
         with self.state.scratch() as scratch:
             work = Work.of(manifest, settings, scratch=scratch)
             try:
@@ -299,11 +305,14 @@ class Runner:
             remember(files.rejects, journal)
         elif files.rejects:
             remove_own(files.rejects, journal)
+        # What a limit stopped before anything was sent is over: a further load goes by today's settings.
+        over = not has_open_rows(tally) or (isinstance(stopped, StoppedError) and not journal.was_sent())
         report = run_report(
             manifest,
             tally,
             files=files,
             stopped=stopped,
+            over=over,
             repeat=self.repeat,
             seconds=self._seconds(),
             worked=sum(_settled(journal).values()) - before,
@@ -318,8 +327,6 @@ class Runner:
             retries=link.client.stats.retries,
         )
         journal.note("report", report)
-        # What a limit stopped before anything was sent is over: a further load goes by today's settings.
-        over = not has_open_rows(tally) or (isinstance(stopped, StoppedError) and not journal.was_sent())
         journal.note("state", "finished" if over else "stopped")
         return report
 

@@ -147,6 +147,24 @@ async def test_rows_that_the_server_refuses_count_too(own_place: Path, settings_
         assert report.counts == {"rejected": 5, "unsent": 35}
 
 
+async def test_a_run_that_errors_stopped_is_resumed_under_another_limit(
+    own_place: Path, settings_for: MakeSettings
+) -> None:
+    async with Simulator() as simulator:
+        settings = settings_for(
+            simulator.base_url, max_errors="4", existing="fail", batch_size=5, concurrency=1
+        )
+        path = written(own_place, leads(*good(20)))
+        await load(settings_for(simulator.base_url), path)
+        more = written(own_place, leads(*good(40)))
+        report = await load(settings, more)
+        assert report.next == f"obi resume {report.run} --max-errors 100%"
+        assert (await Runner(settings).resume(report.run)).counts["unsent"] == 35  # type: ignore[union-attr]
+        again = await Runner(settings, changed={"max_errors": "100%"}).resume(report.run)
+        assert again is not None
+        assert again.counts == {"rejected": 20, "created": 20}
+
+
 # --- the marker ------------------------------------------------------------------------------------------
 
 

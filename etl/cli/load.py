@@ -18,21 +18,19 @@ if TYPE_CHECKING:
     from etl.orders import Order
     from etl.runs import Runner
 
-_SENDING = grouped(
-    click.option("--batch-size", type=click.IntRange(1, 10_000), help="Customers a request.  [default: 100]"),
+_CONCURRENCY = grouped(
     click.option("--concurrency", metavar="N|auto", help="Requests in flight.  [default: auto]"),
     click.option(
         "--max-concurrency", type=click.IntRange(1, 256), help="Most that auto goes up to.  [default: 16]"
     ),
     click.option("--rate", type=float, help="Requests a second at most."),
-    click.option(
-        "--existing", type=click.Choice(["skip", "fail"]), help="Ids that are there already.  [default: skip]"
-    ),
-    click.option(
-        "--on-unknown",
-        type=click.Choice(["verify", "hold"]),
-        help="Rows in doubt: look up and send what is missing, or leave.  [default: verify]",
-    ),
+)
+_UNKNOWN = click.option(
+    "--on-unknown",
+    type=click.Choice(["verify", "hold"]),
+    help="Rows in doubt: look up and send what is missing, or leave.  [default: verify]",
+)
+_LIMITS = grouped(
     click.option(
         "--max-errors",
         metavar="N|N%",
@@ -44,11 +42,6 @@ _SENDING = grouped(
         metavar="N",
         help="Send N customers first; go on only if each is in the campaign then.",
     ),
-    click.option(
-        "--marker",
-        metavar="NAME",
-        help="Add an attribute of this name with the run's id to every customer.",
-    ),
     click.option("--strict", is_flag=True, default=None, help="One row fails our checks: send nothing."),
     click.option(
         "--stop-batch-if-invalid",
@@ -56,6 +49,8 @@ _SENDING = grouped(
         default=None,
         help="One row of a batch is refused: create none of it.",
     ),
+)
+_AROUND = grouped(
     click.option(
         "--verify", is_flag=True, default=None, help="Read every created customer back and compare."
     ),
@@ -67,6 +62,19 @@ _SENDING = grouped(
         help="Activate the campaign after a run that was not stopped.",
     ),
     click.option("--wait-lock", type=Seconds(), help="Wait for another load into the same campaign."),
+)
+_SENDING = grouped(
+    click.option("--batch-size", type=click.IntRange(1, 10_000), help="Customers a request.  [default: 100]"),
+    _CONCURRENCY,
+    click.option(
+        "--existing", type=click.Choice(["skip", "fail"]), help="Ids that are there already.  [default: skip]"
+    ),
+    _UNKNOWN,
+    click.option(
+        "--marker", metavar="NAME", help="Add an attribute of this name with the run's id to every customer."
+    ),
+    _LIMITS,
+    _AROUND,
 )
 _INPUTS = click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 _CAMPAIGN = click.option("--campaign", metavar="NAME|ID", default="", help="Id, or exact name.")
@@ -127,31 +135,36 @@ def check(**options: Any) -> int:
 
 @click.command()
 @click.argument("run", required=False, default="")
-@click.option("--wait-lock", type=Seconds(), help="Wait for another load into the same campaign.")
+@_CONCURRENCY
+@_UNKNOWN
+@click.option("--max-errors", metavar="N|N%", help="Stop once more rows than this are invalid or rejected.")
+@_AROUND
 @TALK
 @STATE
 def resume(run: str, **options: Any) -> int:
     """Go on with a run that was interrupted, or that has unsent or unknown rows.
 
-    RUN may be left out where only one run is unfinished.
+    RUN may be left out where only one run is unfinished. It goes on as it began, but for the options here.
 
     \b
     Examples:
       obi resume
-      obi resume 20270403-0200
+      obi resume 20270403-0200 --concurrency 2
     """
     from etl.cli.screen import Screen
     from etl.runs import Runner
     from etl.settings import load_settings
 
     screen = Screen.of(options)
-    settings = load_settings(state_dir=options["state_dir"], wait_lock=options["wait_lock"])
+    settings = load_settings(**options)
+    given = {name for name, value in options.items() if value is not None} - {"state_dir"}
     runner = Runner(
         settings,
         progress=screen.progress,
         stop=screen.stop,
         while_sending=screen.while_sending,
         repeat=again(state_dir=options["state_dir"]),
+        changed={name: getattr(settings, name) for name in given},
     )
     report = screen.run(runner, runner.resume(run))
     if report is None:
@@ -206,7 +219,7 @@ def _each_input(
             stop=screen.stop,
             while_sending=screen.while_sending,
             repeat=again(state_dir=options["state_dir"]),
-            **({"question": question} if question else {}),
+            question=question or (lambda _plan: True),
         )
         if screen.stop.is_set():
             break
