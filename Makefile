@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check format clean
+.PHONY: help demo test lint types check chaos format clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ types: $(READY)  ## Check types
 	$(BIN)/mypy
 
 check: lint types test  ## All of it: lint, types, test
+
+chaos: $(READY)  ## Faults by the thousand and kills by the hundred, some 20 minutes (a million rows too: CHAOS=--soak)
+	$(BIN)/python -m benchmarks.chaos $(CHAOS)
 
 format: $(READY)  ## Format and mend what can be mended
 	$(BIN)/ruff format .

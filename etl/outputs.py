@@ -79,7 +79,8 @@ def table(path: Path, columns: Sequence[str], *, plain: bool = False, mode: int 
 def _replaced(path: Path, mode: int) -> Iterator[Path]:
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        _clear_leftovers(path)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{os.getpid()}-", suffix=".tmp")
         temporary = Path(name)
         os.close(handle)
         yield temporary
@@ -95,6 +96,21 @@ def _replaced(path: Path, mode: int) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove what a process that was killed left half written for ``path``: it holds people's data."""
+    if os.name != "posix":  # elsewhere a process can't be asked for without harm
+        return
+    for other in path.parent.iterdir():
+        owner, _, rest = other.name.removeprefix(f".{path.name}.").partition("-")
+        if other.name.startswith(f".{path.name}.") and rest.endswith(".tmp") and owner.isdecimal():
+            try:
+                os.kill(int(owner), 0)
+            except ProcessLookupError:
+                other.unlink(missing_ok=True)
+            except (PermissionError, OverflowError):
+                continue
 
 
 def _sync(path: Path) -> None:

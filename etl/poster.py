@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from random import uniform
 
@@ -150,7 +151,8 @@ class Poster:
             rest, silent = await self._send(rest)
             if rest is None:
                 return
-            if self._rules.on_unknown == "hold" and rest.in_doubt:
+            unheard = any(item.in_doubt and not item.said for item in rest.items)
+            if unheard and self._rules.on_unknown == "hold":
                 break
             await self._pause(sending)
             rest = await self._settle_by_looking(rest)
@@ -238,11 +240,13 @@ class Poster:
         rest: list[Item] = []
         landed_now: set[tuple[float, float]] = set()
         until = self._clock()
+        ids = Counter(result.id for result in results)
         for item, result in zip(sent.items, results, strict=True):
             status = result.status_code
             if status == 201:
-                settled.append(outcomes.created(item, sent, result.id or ""))
-                nameless += [] if result.id else [item]
+                own_id = result.id if result.id and ids[result.id] == 1 else ""  # what two share is nobody's
+                settled.append(outcomes.created(item, sent, own_id))
+                nameless += [] if own_id else [item]
                 # Of an earlier sitting the journal knows batches, not which row was in doubt since when.
                 if item.in_doubt and item.sent_at >= self._began:
                     landed_now.add((item.sent_at, item.doubted_at))

@@ -1,13 +1,16 @@
-"""``--verify``: every customer that a run created is read back and compared with what was sent."""
+"""What is looked at once a run is through: ``--verify``, and copies of what was sent more than once."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 
 from msgspec.structs import replace
 
+from etl.campaigns import count_customers
+from etl.errors import ApiError
 from etl.holdings import Holdings
 from etl.journal import NOT_READ_BACK, Journal
 from etl.link import Link
@@ -21,6 +24,9 @@ _FEW = 200
 """Customers up to which each is looked up by itself; more are read page by page."""
 
 _LOOKS = 3
+
+_PAGE = 100
+_COPIES = "customers of this externalId"
 
 
 async def read_back(work: Work, journal: Journal, link: Link) -> int:
@@ -57,6 +63,50 @@ async def read_back(work: Work, journal: Journal, link: Link) -> int:
                 journal.reopen([each for each in amended if each.status is RowStatus.UNKNOWN])
                 amiss += len(amended)
     return amiss
+
+
+async def tell_copies(journal: Journal, link: Link) -> int:
+    """Warn in rows whose externalId the campaign holds more than once; gives how many there are.
+
+    Only what was sent more than once can be there so, where a server does not hold to its own uniqueness.
+    """
+    again = [each for each in journal.outcomes() if each.attempts > 1 and each.id]
+    try:
+        counts = await _counted({each.external_id for each in again}, journal.manifest.campaign.id, link)
+    except ApiError:
+        return 0  # every row has its answer; nobody is there to say more
+    several = [each for each in again if counts[each.external_id] > 1]
+    journal.record(
+        replace(each, warning="; ".join(filter(None, (each.warning, _told(counts[each.external_id], each)))))
+        for each in several
+        if _COPIES not in each.warning
+    )
+    return len(several)
+
+
+async def _counted(external_ids: set[str], campaign_id: str, link: Link) -> Counter[str]:
+    """How often the campaign holds each, by the fewer requests: one by one, or page by page."""
+    customers, counts = link.client.customers, Counter[str]()
+    if not external_ids:
+        return counts
+    if 2 * len(external_ids) * _PAGE < (await count_customers(link.client, campaign_id) or 0):
+        walks = [customers.pages(campaign_id, external_id=each) for each in external_ids]
+    else:
+        walks = [customers.pages(campaign_id)]
+    ids: set[str] = set()  # a server that ignores filters shows everybody to each look-up
+    for pages in walks:
+        async for page in pages:
+            new = [held for held in page if held.external_id in external_ids and held.id not in ids]
+            ids.update(held.id for held in new)
+            counts.update(str(held.external_id) for held in new)
+    return counts
+
+
+def _told(copies: int, outcome: RowOutcome) -> str:
+    return (
+        f"the campaign holds {copies} {_COPIES}, as the server carried out an earlier sending as well; "
+        f"keep {outcome.id} and delete the rest"
+    )
 
 
 class _Created:

@@ -42,7 +42,7 @@ from etl.orders import (
 )
 from etl.pipeline import deliver, preview, publish, rehearse
 from etl.progress import Progress, Silence
-from etl.readback import read_back
+from etl.readback import read_back, tell_copies
 from etl.reconciler import Files
 from etl.records import OPEN, CampaignRef, Manifest, RowStatus, RunReport, SourceSpec
 from etl.reports import check_report, has_open_rows, run_report
@@ -336,6 +336,8 @@ class Runner:
         if settings.pause_first and await pause(link.client, campaign.id):
             self._progress.say(f"The campaign {campaign.name} is paused.")
         await deliver(work, journal, link, progress=self._progress, stop=self._stop)
+        if copies := await tell_copies(journal, link):
+            self._progress.say(f"{copies:,} rows are in the campaign more than once; the results say which.")
         if settings.verify:
             amiss = await read_back(work, journal, link)
             self._progress.say(

@@ -28,9 +28,9 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("1 rules", frozenset({"fields", "phone", "profile"})),
     # Rules that are made from a profile: the columns of one input, its limits, its schema for editors.
     ("1 rules of a profile", frozenset({"columns", "expectations", "schemas"})),
-    ("2 edges", frozenset({"journal", "obi", "outputs", "simulator", "sources"})),
+    ("2 edges", frozenset({"journal", "obi", "outputs", "simulator", "sources", "undone"})),
     # Tools of one stage, apart from it so that each fits on a page.
-    ("2 what a stage works with", frozenset({"chunk", "duplicates", "pace", "payload", "state"})),
+    ("2 what a stage works with", frozenset({"chunk", "circuit", "duplicates", "pace", "payload", "state"})),
     ("2 what becomes of sent rows", frozenset({"outcomes", "posting"})),
     ("2 what a campaign holds", frozenset({"holdings"})),
     ("3 stages", frozenset({"chunker", "poster", "reader", "reconciler", "survey", "validator"})),
@@ -42,6 +42,8 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("4 reports", frozenset({"reports"})),
     ("4 what is asked of a run", frozenset({"orders"})),
     ("4 runs", frozenset({"runs"})),
+    ("4 deleting what a run created", frozenset({"deletions"})),
+    ("4 undoing a run", frozenset({"undo"})),
     ("4 the library's face", frozenset({"api"})),
     ("5 faces", frozenset({"", "cli"})),
     ("5 python -m", frozenset({"__main__"})),
@@ -54,7 +56,14 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "click": ("etl.cli",),
     "rich": ("etl.cli",),
     # The simulator's command tells of a data file that is none.
-    "sqlite3": ("etl.journal", "etl.duplicates", "etl.holdings", "etl.simulator", "etl.cli.simulator"),
+    "sqlite3": (
+        "etl.journal",
+        "etl.undone",
+        "etl.duplicates",
+        "etl.holdings",
+        "etl.simulator",
+        "etl.cli.simulator",
+    ),
     "phonenumbers": ("etl.phone", "etl.numbering", "etl.regions", "etl.profile"),
     "pandera": ("etl.validator",),
     "xlsxwriter": ("etl.outputs",),

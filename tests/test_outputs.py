@@ -6,6 +6,8 @@ import csv
 import errno
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -279,3 +281,19 @@ def test_a_folder_below_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="can't be written"):
         check_writable(tmp_path / "file" / "a.csv", rows=1, columns=1)
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", "import os; print(os.getpid())"]
+    dead = int(subprocess.run(program, check=True, capture_output=True).stdout)
+    left = tmp_path / f".out.csv.{dead}-abc.tmp"
+    others = [
+        tmp_path / f".out.csv.{os.getpid()}-abc.tmp",  # somebody who is at work
+        tmp_path / f".other.csv.{dead}-abc.tmp",
+        tmp_path / ".out.csv.notes",
+    ]
+    for path in (left, *others):
+        path.write_text("x", encoding="utf-8")
+    write(tmp_path / "out.csv")
+    assert not left.exists()
+    assert all(path.exists() for path in others)

@@ -9,9 +9,12 @@ import click
 from msgspec import Struct
 
 from etl.cli.options import STATE
+from etl.cli.undo import undo
 
 if TYPE_CHECKING:
+    from etl.records import RunReport
     from etl.state import StateFolder
+    from etl.undone import Undoing
 
 
 class _Line(Struct, frozen=True):
@@ -22,11 +25,15 @@ class _Line(Struct, frozen=True):
     campaign: str
     rows: int
     counts: dict[str, int]
+    undone: str = ""
 
 
 @click.group()
 def runs() -> None:
-    """Look at past runs."""
+    """Look at past runs, and undo one."""
+
+
+runs.add_command(undo)
 
 
 @runs.command("list")
@@ -54,7 +61,14 @@ def list_runs(*, as_json: bool, state_dir: Any) -> None:
         print_table(
             ("run", "state", "rows", "campaign", "input", "counts"),
             [
-                (one.run, one.state, f"{one.rows:,}", one.campaign, Path(one.input).name, _words(one.counts))
+                (
+                    one.run,
+                    "undone" if one.undone else one.state,
+                    f"{one.rows:,}",
+                    one.campaign,
+                    Path(one.input).name,
+                    _words(one.counts),
+                )
                 for one in found
             ],
         )
@@ -78,17 +92,20 @@ def show_run(run: str, *, as_json: bool, state_dir: Any) -> None:
     from etl.records import RunReport
     from etl.settings import load_settings
     from etl.state import StateFolder
+    from etl.undone import undoing_of
 
     state = StateFolder(load_settings(state_dir=state_dir).state_dir)
     with state.open(run) as journal:
         manifest, report = journal.manifest, journal.fact("report", RunReport)
         counts = _one(state, journal.manifest.run).counts
+        undoing = undoing_of(state.folder_of(manifest.run))
         if as_json:
             shown = {
                 "manifest": msgspec.to_builtins(manifest),
                 "state": journal.state(),
                 "counts": counts,
                 "report": msgspec.to_builtins(report),
+                "undone": msgspec.to_builtins(undoing),
             }
             print_json(shown)
             return
@@ -103,15 +120,31 @@ def show_run(run: str, *, as_json: bool, state_dir: Any) -> None:
                 "server": manifest.base_url,
                 "profile": manifest.profile["name"],
                 **{status: f"{count:,}" for status, count in counts.items()},
+                "undone": _undone(undoing) if undoing else "",
                 "stopped": report.stopped if report else "",
                 "results": report.results if report else "",
                 "rejects": report.rejects if report else "",
-                "next": report.next if report else f"obi resume {manifest.run}",
+                "next": _next(manifest.run, report, undoing),
             }
         )
 
 
+def _undone(undoing: Undoing) -> str:
+    """When and how far a run is undone."""
+    when = f"on {undoing.ended}" if undoing.ended else f"begun on {undoing.started}, not done yet"
+    return f"{when}: {_words(undoing.counts)}"
+
+
+def _next(run: str, report: RunReport | None, undoing: Undoing | None) -> str:
+    if undoing:
+        return "" if undoing.ended else f"obi runs undo {run}"
+    return report.next if report else f"obi resume {run}"
+
+
 def _one(state: StateFolder, run: str) -> _Line:
+    from etl.undone import undoing_of
+
+    undoing = undoing_of(state.folder_of(run))
     with state.open(run) as journal:
         manifest = journal.manifest
         return _Line(
@@ -122,6 +155,7 @@ def _one(state: StateFolder, run: str) -> _Line:
             campaign=manifest.campaign.name,
             rows=manifest.spec.rows,
             counts={status.value: count for status, count in sorted(journal.counts().items())},
+            undone=undoing.ended if undoing else "",
         )
 
 
