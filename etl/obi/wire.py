@@ -15,35 +15,47 @@ T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
 
 JSON = "application/json"
+XML = "application/xml"
 HTML = "text/html"
 TEXT = "text/plain"
 ANY = "*/*"
 
-UNREADABLE = (msgspec.MsgspecError, ValueError)
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """What a reader raises over a body that is not what the document promises."""
 
 _ID = re.compile(r'\s*"?([0-9A-Za-z-]{1,64})"?\s*', re.ASCII)
 
 
 class Call(Struct, frozen=True):
-    """One operation of the interface: HTTP method, a name for messages, and the media types it needs."""
+    """One operation of the interface: HTTP method, a name for messages, and the media types it needs.
+
+    ``element`` is what a JSON body that is sent would be called as XML. ``many`` says that the answer is a
+    list.
+    """
 
     method: str
     name: str
     accept: str = JSON
     content_type: str = ""
+    element: str = ""
+    many: bool = False
 
     @property
     def changes(self) -> bool:
         """True if the call changes something, so that repeating it is not harmless."""
         return self.method != "GET"
 
+    @property
+    def reads_data(self) -> bool:
+        """True if an answer is data, in JSON or XML, rather than an id or nothing."""
+        return JSON in self.accept
+
     def __str__(self) -> str:
         return f"{self.method} {self.name}"
 
 
 class Answer(Struct, frozen=True):
-    """What came back: HTTP status, headers (names in any case) and the whole body."""
+    """What came back: HTTP status, headers (names in any case) and the whole body, in UTF-8."""
 
     status: int
     headers: Mapping[str, str]
@@ -145,5 +157,6 @@ def read_id(answer: Answer) -> str:
 
 def read_nothing(answer: Answer) -> None:
     """Nothing is due from PUT and DELETE; a page of HTML says that something else answered."""
-    if answer.body.lstrip().startswith(b"<"):
+    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if answer.body.lstrip().startswith(b"<") and not kind.endswith(("/xml", "+xml")):
         raise ValueError("a page of HTML")

@@ -15,7 +15,6 @@ from etl.errors import ConfigError
 from etl.obi import Client, Connection
 from etl.obi.models import CampaignStatus, NewCustomer
 from etl.obi.proxy import proxy_for
-from etl.obi.query import to_query
 
 BASE = "https://obi.example.com/RI/obi"
 CUSTOMERS = f"{BASE}/campaigns/C/customers"
@@ -34,7 +33,7 @@ def obi() -> Client:
 async def drain(obi: Client, **more: Any) -> list[list[str]]:
     """The externalIds of every page."""
     async with obi:
-        pages = [page async for page in obi.customers.iterate("C", **more)]
+        pages = [page async for page in obi.customers.pages("C", **more)]
     return [[customer.external_id or "" for customer in page] for page in pages]
 
 
@@ -163,16 +162,6 @@ async def test_campaigns_and_single_things_are_found_where_the_document_says(
         assert (await obi.customers.get("C", "K")).external_id == "0042"
 
 
-def test_filters_take_the_interface_s_names() -> None:
-    assert to_query(
-        {"external_id": "7", "modification_date_end": "x", "queueId": "Q", "last_b_number": 3, "a": None}
-    ) == {"externalId": "7", "modificationDateEnd": "x", "queueId": "Q", "lastBNumber": "3"}
-    assert to_query({"statistics": True, "include_script": False}) == {
-        "statistics": "true",
-        "includeScript": "false",
-    }
-
-
 @pytest.mark.parametrize(
     "bad",
     [
@@ -191,6 +180,12 @@ def test_filters_take_the_interface_s_names() -> None:
         {"headers": {"": "secret"}},
         {"ca_bundle": "/nowhere/ca.pem"},
         {"ca_bundle": __file__},
+        {"token_command": "echo 'secret"},
+        {"token_command": "  "},
+        {"token_command": "secret-that-is-no-program"},
+        {"client_key": "/nowhere/secret.pem"},
+        {"client_cert": "/nowhere/client.pem"},
+        {"media_type": "secret"},
     ],
 )
 def test_a_connection_that_can_not_be_used_is_refused_before_anything_is_sent(bad: dict[str, Any]) -> None:

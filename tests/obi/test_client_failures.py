@@ -35,7 +35,7 @@ from etl.errors import (
 )
 from etl.obi import Client, Connection
 from etl.obi.failures import EXCERPT, masked
-from etl.obi.models import CampaignStatus, NewCustomer
+from etl.obi.models import CampaignStatus, CampaignUpdate, DialingMode, NewCustomer
 
 BASE = "https://obi.example.com/RI/obi"
 ANY_URL = re.compile(r"^https://obi\.example\.com/")
@@ -43,14 +43,19 @@ KEY = ConnectionKey(
     "obi.example.com", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None
 )
 
+UPDATE = CampaignUpdate(name="Renewals", dialing_mode=DialingMode.PREVIEW, queue_id="Q")
+
 Call = Callable[[Client], Awaitable[object]]
 CALLS: dict[str, Call] = {
     "GET campaigns": lambda obi: obi.campaigns.list(),
     "GET campaigns/ID": lambda obi: obi.campaigns.get("C"),
+    "GET campaigns/ID/customerResultStatistics": lambda obi: obi.campaigns.result_statistics("C"),
+    "GET statistics": lambda obi: obi.statistics.list(),
     "GET customers": lambda obi: obi.customers.list("C"),
     "GET customers/ID": lambda obi: obi.customers.get("C", "K"),
     "POST customers": lambda obi: obi.customers.add("C", NewCustomer(external_id="7")),
     "POST customers/list": lambda obi: obi.customers.add_list("C", [b"{}", b"{}"]),
+    "PUT campaigns/ID": lambda obi: obi.campaigns.update("C", UPDATE),
     "PUT campaigns/ID/status": lambda obi: obi.campaigns.set_status("C", CampaignStatus.PASSIVE),
     "DELETE customers/ID": lambda obi: obi.customers.delete("C", "K"),
 }
@@ -239,7 +244,9 @@ async def test_an_answer_that_does_not_tell_of_every_item_leaves_the_batch_in_do
     assert obi.stats.requests == 1
 
 
-@pytest.mark.parametrize("name", ["POST customers", "PUT campaigns/ID/status", "DELETE customers/ID"])
+@pytest.mark.parametrize(
+    "name", ["POST customers", "PUT campaigns/ID", "PUT campaigns/ID/status", "DELETE customers/ID"]
+)
 async def test_a_page_where_nothing_or_an_id_was_due_leaves_a_change_in_doubt(
     mocked_http: aioresponses, obi: Client, name: str
 ) -> None:
@@ -330,6 +337,7 @@ async def test_not_authorised_says_which(
         ("a@b.example and 'c.d@e.example'", "***@*** and '***@***'"),
         ("<title>502</title><h1>502</h1>", "502 502"),
         ("<h1>502\n Bad   Gateway</h1>", "502 Bad Gateway"),
+        ("\x1b]0;owned\x07 12\u200b34\x00 no", "]0;owned ***34 no"),
         ("x" * 500, "x" * (EXCERPT - 1) + "…"),
     ],
 )
