@@ -8,17 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import jsonschema_rs
 import msgspec
 import pytest
 import schemathesis
 
 from etl.obi import models
+from etl.simulator import EXAMPLE_CAMPAIGN, Simulator
 
 ROOT = Path(__file__).parent.parent.parent
 TEXT = (ROOT / "schemas" / "openapi.json").read_text(encoding="utf-8")
 SPEC = json.loads(TEXT)
 FIXTURES = ROOT / "tests" / "obi" / "fixtures"
+DOCUMENT = Path(__file__).parent / "examples"
 METHODS = {"get", "put", "post", "delete"}
 
 EXAMPLES: dict[str, tuple[str, Any]] = {
@@ -28,6 +31,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     "customer": ("Customer", models.StoredCustomer),
     "customer_result_statistics": ("ResultStatisticsList", list[models.CustomerResultStatistics]),
     "customers": ("Customers", list[models.StoredCustomer]),
+    "new_customer": ("NewCustomer", models.NewCustomer),
     "new_customers": ("NewCustomers", list[models.NewCustomer]),
     "results_all_created": ("ItemResults", list[models.ItemResult]),
     "results_one_invalid": ("ItemResults", list[models.ItemResult]),
@@ -108,12 +112,61 @@ def test_each_example_of_the_description_is_valid_by_its_schema() -> None:
             check.validate(example)
 
 
-@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [*sorted(DOCUMENT.glob("*.json")), *sorted(FIXTURES.glob("*.json"))],
+    ids=lambda path: f"{path.parent.name}/{path.stem}",
+)
 def test_the_examples_of_the_document_are_valid_and_the_client_reads_them(path: Path) -> None:
     schema, model = EXAMPLES[path.stem]
     validator(schema).validate(json.loads(path.read_bytes()))
     read = msgspec.json.decode(path.read_bytes(), type=model)
     assert read
+
+
+def test_each_figure_of_the_document_is_in_what_the_client_reads() -> None:
+    (customer, other) = msgspec.json.decode(
+        (DOCUMENT / "customers.json").read_bytes(), type=list[models.StoredCustomer]
+    )
+    assert (customer.external_id, customer.number_list) == ("10", ("0215428754",))
+    assert (other.external_id, other.number_list) == ("7", ("951254875", "951254875"))
+    assert models.Attribute("Classification", "Gold") in customer.attributes
+    assert customer.call_at is not None
+    assert customer.call_at.year == 9999
+    _, campaign = msgspec.json.decode((DOCUMENT / "campaigns.json").read_bytes(), type=list[models.Campaign])
+    assert campaign.status is models.CampaignStatus.ACTIVE
+    assert campaign.stats is not None
+    assert campaign.stats.total is not None
+    assert (campaign.stats.total.number_of_calls, campaign.stats.total.login_time) == (15, 5122.0327)
+
+
+async def test_what_the_document_sends_gets_the_answers_that_it_shows() -> None:
+    def sent(name: str) -> bytes:
+        return (DOCUMENT / f"{name}.json").read_bytes()
+
+    json_body = {"Content-Type": "application/json"}
+    async with Simulator() as simulator, aiohttp.ClientSession() as session:
+        root = f"{simulator.base_url}/campaigns/{EXAMPLE_CAMPAIGN}"
+        async with session.put(root, data=sent("campaign_update"), headers=json_body) as answer:
+            assert (answer.status, await answer.read()) == (204, b"")
+        accept = {"Accept": "text/html"}
+        async with session.post(
+            f"{root}/customers", data=sent("new_customer"), headers=json_body | accept
+        ) as answer:
+            assert answer.status == 201
+            assert re.fullmatch("[0-9A-F]{32}", await answer.text())
+        async with session.post(
+            f"{root}/customers/list", data=sent("new_customers"), headers=json_body
+        ) as answer:
+            assert [each["statusCode"] for each in await answer.json()] == [201] * 5
+        shown = json.loads(sent("campaign"))
+        async with session.get(root) as answer:
+            told = await answer.json()
+    counters = {"total", "handled", "notHandled", "callable", "maxCalls", "filtered"}
+    assert told.keys() == shown.keys() - {"dialer"}
+    assert {name: told[name] for name in told.keys() - counters} == {
+        name: shown[name] for name in told.keys() - counters
+    }
 
 
 @pytest.mark.parametrize(
