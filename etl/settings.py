@@ -153,6 +153,12 @@ class _TomlSource(PydanticBaseSettingsSource):
         for key in data:
             if key not in Settings.model_fields:
                 raise ConfigError(f"{self.path}: {key} is not a setting{nearest(key, Settings.model_fields)}")
+        if "token_command" in data and not self.path.is_absolute():
+            # A folder that somebody else filled must not choose what is run here.
+            raise ConfigError(
+                f"{self.path} in this folder names a token_command, which runs only if you say so: put "
+                f"it into OBI_TOKEN_COMMAND, or into {settings_files()[1]}."
+            )
         # A secret's file that a stronger source names beats the secret itself in this one, and so does a
         # token's command the token.
         replaced = {key for key in data if f"{key}_file" in self.current_state}

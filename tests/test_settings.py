@@ -339,3 +339,10 @@ def test_credentials_inside_the_base_url_are_refused_and_never_repeated(url: str
     with pytest.raises(ConfigError, match="base_url") as told:
         load_settings(base_url=url)
     assert SECRET not in str(told.value)
+
+
+def test_the_settings_of_a_folder_choose_no_command_to_run(own_place: Path) -> None:
+    """Who runs obi in a folder that somebody else filled must not run what that one wrote there."""
+    Path("obi.toml").write_text('token_command = "touch owned"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match="OBI_TOKEN_COMMAND"):
+        load_settings()

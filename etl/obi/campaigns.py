@@ -7,7 +7,7 @@ from typing import TypeAlias, Unpack
 from etl.obi.models import Campaign, CampaignStatus, CampaignUpdate, CustomerResultStatistics, encode
 from etl.obi.query import CampaignFilters, CampaignStatisticsFilters, to_query
 from etl.obi.transport import Transport
-from etl.obi.wire import ANY, JSON, TEXT, Call, json_reader, read_nothing
+from etl.obi.wire import ANY, JSON, TEXT, Call, read_nothing, tolerant_one_reader, tolerant_reader
 
 _LIST = Call("GET", "campaigns", many=True)
 _GET = Call("GET", "campaigns/ID")
@@ -15,9 +15,9 @@ _UPDATE = Call("PUT", "campaigns/ID", accept=ANY, content_type=JSON, element="ca
 _SET_STATUS = Call("PUT", "campaigns/ID/status", accept=ANY, content_type=TEXT)
 _RESULTS = Call("GET", "campaigns/ID/customerResultStatistics", many=True)
 
-_read_campaigns = json_reader(list[Campaign])
-_read_campaign = json_reader(Campaign)
-_read_results = json_reader(list[CustomerResultStatistics])
+_read_campaigns = tolerant_reader(Campaign)
+_read_campaign = tolerant_one_reader(Campaign)
+_read_results = tolerant_reader(CustomerResultStatistics)
 
 _Results: TypeAlias = list[CustomerResultStatistics]
 

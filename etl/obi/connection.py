@@ -15,6 +15,8 @@ from etl.errors import ConfigError
 from etl.settings import Settings
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
+_FRAMING = frozenset({"connection", "content-encoding", "content-length", "transfer-encoding", "upgrade"})
+"""Headers that say how a message is cut out of its connection: a fixed one would be wrong for most."""
 
 
 class Connection(Struct, frozen=True, kw_only=True):
@@ -88,7 +90,7 @@ def root_of(connection: Connection) -> URL:
         url = URL(connection.base_url.strip().rstrip("/"))
     except ValueError:
         url = URL()
-    if url.scheme not in {"http", "https"} or not url.host:
+    if url.scheme not in {"http", "https"} or not url.host or re.search(r"\s", url.host):
         raise ConfigError("The base URL is not of the form https://HOST/RI/obi; set OBI_BASE_URL.")
     if url.user or url.password:
         raise ConfigError(
@@ -102,7 +104,8 @@ def root_of(connection: Connection) -> URL:
 def headers_of(connection: Connection) -> dict[str, str]:
     """The headers of every request. Raises ConfigError for one that can't be sent."""
     for name, value in connection.headers.items():
-        if not _TOKEN.fullmatch(name) or not value.isprintable():
+        framing = name.lower() in _FRAMING
+        if framing or not _TOKEN.fullmatch(name) or not value.isprintable():
             raise ConfigError(f"The extra header {name!r} can't be sent; mend OBI_HEADERS.")
     return {"User-Agent": _user_agent(), **connection.headers}
 

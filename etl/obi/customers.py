@@ -15,9 +15,9 @@ from etl.obi.wire import (
     JSON,
     Call,
     item_reader,
-    json_reader,
     read_id,
     read_nothing,
+    tolerant_one_reader,
     tolerant_reader,
 )
 
@@ -41,7 +41,7 @@ _ADD_LIST = Call(
 )
 
 _read_customers = tolerant_reader(StoredCustomer)
-_read_customer = json_reader(StoredCustomer)
+_read_customer = tolerant_one_reader(StoredCustomer)
 
 _Page: TypeAlias = list[StoredCustomer]
 _Results: TypeAlias = list[ItemResult]

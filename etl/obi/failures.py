@@ -41,17 +41,15 @@ from etl.errors import (
     UnknownOutcomeError,
     UnreachableError,
 )
+from etl.obi.privacy import EXCERPT, masked, without_personal
 from etl.obi.retry import Again
 from etl.obi.wire import Answer, Call
 
 E = TypeVar("E", bound=ApiError)
 
-EXCERPT = 200
-"""Characters of an answer's body that go into ``excerpt`` and messages."""
+_SHORTEST_SECRET = 4
+"""Characters; to leave out what is shorter would garble every message."""
 
-_DIGITS = re.compile(r"\d(?:[ ().\-/]{0,2}\d){3,}")
-_EMAIL = re.compile(r"[^\s@\"'<>]+@[^\s@\"'<>]+")
-_TAG = re.compile(r"<[^<>]*>")
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 _CERTIFICATE_ALERTS = re.compile(
@@ -113,10 +111,15 @@ class Failures:
     """
 
     def __init__(self, base: URL, *, clock: Callable[[], float]) -> None:
+        self._secrets: set[str] = set()
         self._host = base.host if base.is_default_port() else f"{base.host}:{base.port}"
         self._over_tls = base.scheme == "https"
         self._clock = clock
         self.heard = False
+
+    def hide(self, *secrets: str) -> None:
+        """Leave these out of errors, even where a server's answer repeats what it was sent."""
+        self._secrets.update(each for each in secrets if len(each) >= _SHORTEST_SECRET)
 
     def broken(self, call: Call, cause: Exception) -> Exception:
         """No whole answer came; ``cause`` is aiohttp's or the socket's exception, or an OversizeError."""
@@ -152,7 +155,7 @@ class Failures:
             return self._error(*_REFUSALS[status], call, answer)
         if status in _REFUSING:
             bad = self._error(BadRequestError, "the server refused what was sent; mend it", call, answer)
-            bad.body = answer.body.decode(errors="replace")
+            bad.body = self._without_secrets(answer.body)
             return bad
         return self._doubtful(call, "the server failed", answer)
 
@@ -198,10 +201,18 @@ class Failures:
         status, excerpt = None, ""
         told = ""
         if answer:
-            status, excerpt = answer.status, masked(answer.body[: 8 * EXCERPT].decode(errors="replace"))
+            status = answer.status
+            text = self._without_secrets(answer.body[: 80 * EXCERPT])[: 8 * EXCERPT]
+            excerpt = masked(without_personal(text, *answer.asked) if text.strip() else "")
             told = f" (HTTP {status}: {excerpt})" if excerpt else f" (HTTP {status})"
         message = f"{call} at {self._host}: {sentence}{told}."
         return kind(message, call=str(call), status=status, excerpt=excerpt)
+
+    def _without_secrets(self, body: bytes) -> str:
+        text = body.decode(errors="replace")
+        for secret in sorted(self._secrets, key=len, reverse=True):  # one may hold another
+            text = text.replace(secret, "***")
+        return text
 
     def _retry_after(self, answer: Answer) -> float | None:
         text = answer.headers.get("Retry-After", "").strip()
@@ -227,22 +238,6 @@ def _untrusted(cause: ClientConnectorCertificateError) -> str:
         f"the server's certificate is not accepted ({why}); if it is the right server, name its authority's "
         "certificates in OBI_CA_BUNDLE"
     )
-
-
-def masked(text: str) -> str:
-    """The beginning of ``text`` on one line, without tags, with e-mail addresses and long numbers masked.
-
-    Of four digits or more (separators between them do not matter) the last two stay.
-    """
-    text = "".join(char if char.isprintable() else " " for char in text)  # a terminal would obey some
-    parts = (" ".join(part.split()) for part in _TAG.split(text))  # "502" twice is no number
-    line = " ".join(_DIGITS.sub(_stars, part) for part in parts if part)
-    line = _EMAIL.sub("***@***", line)
-    return line if len(line) <= EXCERPT else line[: EXCERPT - 1] + "…"
-
-
-def _stars(number: re.Match[str]) -> str:
-    return "*" * (len(number[0]) - 2) + number[0][-2:]
 
 
 def http_date(text: str) -> float | None:

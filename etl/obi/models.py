@@ -148,7 +148,7 @@ class CustomerResultStatistics(Struct, frozen=True, kw_only=True, rename="camel"
     a result (the document, ``GET /campaigns/{id}/customerResultStatistics``).
     """
 
-    result: str
+    result: str | None
     call_result: str | None = None
     classifier: str | None = None
     count: int | None = None
@@ -288,7 +288,13 @@ class Script(Struct, frozen=True):
     """A script and its answers, as ``include_script=True`` adds them."""
 
     name: str | None = None
-    answers: list[ScriptAnswer] | None = None
+    wire_answers: list[ScriptAnswer] | ScriptAnswer | None = field(default=None, name="answers")
+
+    @property
+    def answers(self) -> tuple[ScriptAnswer, ...]:
+        """The answers in the order of the questions; a single one may have come without its list."""
+        held = self.wire_answers
+        return (held,) if isinstance(held, ScriptAnswer) else tuple(held or ())
 
 
 class StoredCustomer(Struct, frozen=True, kw_only=True, rename="camel"):

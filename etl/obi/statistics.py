@@ -7,11 +7,11 @@ from typing import Unpack
 from etl.obi.models import AgentStatistics
 from etl.obi.query import StatisticsFilters, to_query
 from etl.obi.transport import Transport
-from etl.obi.wire import Call, json_reader
+from etl.obi.wire import Call, tolerant_reader
 
 _LIST = Call("GET", "statistics", many=True)
 
-_read_statistics = json_reader(list[AgentStatistics])
+_read_statistics = tolerant_reader(AgentStatistics)
 
 
 class CallStatistics:

@@ -26,6 +26,7 @@ from aiohttp import (
     TCPConnector,
 )
 from aiolimiter import AsyncLimiter
+from msgspec.structs import replace
 from yarl import URL
 
 from etl.obi.auth import auth_from
@@ -101,6 +102,7 @@ class Transport:
             token_command=connection.token_command,
         )
         self._failures = Failures(self._base, clock=clock)
+        self._failures.hide(connection.password, *connection.headers.values())
         self._retrier = Retrier(
             RetryPolicy(
                 attempts=connection.attempts,
@@ -194,6 +196,7 @@ class Transport:
         if self._session is None:
             raise RuntimeError("the client is not open: use it in 'async with'")
         headers = {**self._media_types(call), **credentials}
+        self._failures.hide(*(value.partition(" ")[2] for value in credentials.values()))
         async with self._pace, self._slots:
             self.stats.requests += 1
             started = time.perf_counter()
@@ -204,7 +207,7 @@ class Transport:
                 self._compare_clocks(response.headers.get("Date", ""))
                 content = await _content(response)
             self.stats.latencies.append(time.perf_counter() - started)
-        return Answer(response.status, response.headers, content)
+        return Answer(response.status, response.headers, content, (body, query))
 
     def _media_types(self, call: Call) -> dict[str, str]:
         headers = {"Accept": call.accept}
@@ -266,7 +269,7 @@ async def _content(response: ClientResponse) -> bytes:
 def _in_json(call: Call, answer: Answer) -> Answer:
     """The answer as the reader wants it, whatever of the two it came in and we had asked for."""
     if call.reads_data and is_xml(answer.body):
-        return Answer(answer.status, answer.headers, to_json(answer.body, many=call.many))
+        return replace(answer, body=to_json(answer.body, many=call.many))
     return answer
 
 

@@ -23,7 +23,8 @@ ANY = "*/*"
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """What a reader raises over a body that is not what the document promises."""
 
-_ID = re.compile(r'\s*"?([0-9A-Za-z-]{1,64})"?\s*', re.ASCII)
+_ID = re.compile(r'\s*"?((?!(?:null|true|false|ok)\b)[0-9A-Za-z-]{1,64})"?\s*', re.ASCII | re.IGNORECASE)
+"""What may be an id. GUIDs are due; of other words, only those that surely are none are told apart."""
 
 
 class Call(Struct, frozen=True):
@@ -55,11 +56,15 @@ class Call(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """What came back: HTTP status, headers (names in any case) and the whole body, in UTF-8."""
+    """What came back: HTTP status, headers (names in any case) and the whole body, in UTF-8.
+
+    ``asked`` is what the request held, body and query, which no error may repeat.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    asked: tuple[bytes | None, Mapping[str, str] | None] = (None, None)
 
 
 Reader = Callable[[Answer], T]
@@ -101,6 +106,19 @@ def tolerant_reader(kind: type[S]) -> Reader[list[S]]:
         except msgspec.ValidationError:
             held = msgspec.json.decode(answer.body, type=list[dict[str, Any]])
             return [_without_oddities(one, kind) for one in held]
+
+    return read
+
+
+def tolerant_one_reader(kind: type[S]) -> Reader[S]:
+    """A reader of one ``kind``, as tolerant as ``tolerant_reader``."""
+    strict = json_reader(kind)
+
+    def read(answer: Answer) -> S:
+        try:
+            return strict(answer)
+        except msgspec.ValidationError:
+            return _without_oddities(msgspec.json.decode(answer.body, type=dict[str, Any]), kind)
 
     return read
 

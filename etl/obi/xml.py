@@ -31,6 +31,9 @@ from etl.obi.models import (
 MOST_DEEP = 32
 """Elements inside elements; the interface has seven."""
 
+MOST_ELEMENTS = 1_000_000
+"""Elements in all: ten thousand customers with twenty attributes each have fewer."""
+
 _LISTS = frozenset({"attribute", "answers"})
 """Elements that stand for a list, even where there is one of them."""
 
@@ -117,10 +120,14 @@ class _Builder:
 
     def __init__(self) -> None:
         self._open = [_Element("", [], [])]
+        self._count = 0
 
     def start(self, name: str, _attributes: object) -> None:
         if len(self._open) > MOST_DEEP:
             raise XmlError("its elements are nested too deeply")
+        self._count += 1
+        if self._count > MOST_ELEMENTS:
+            raise XmlError("it has more elements than any sound answer")
         element = _Element(name.rpartition("}")[2], [], [])
         self._open[-1].children.append(element)
         self._open.append(element)

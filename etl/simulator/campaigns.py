@@ -51,6 +51,7 @@ class Campaign(Struct, rename="camel", omit_defaults=True, kw_only=True, forbid_
 
 
 _WIRE_NAMES = {each.name: each.encode_name for each in msgspec.structs.fields(Campaign)}
+_LONGEST_TEXT = 1000
 _HIGHEST = {"abandon_rate": 2, "increase_predictive_ratio": 100}
 
 
@@ -100,6 +101,10 @@ def _checked(campaign: Campaign) -> Campaign:
     """The campaign with its ids and times in the interface's form. Raises ValueError."""
     if not campaign.name.strip():
         raise ValueError("a campaign needs a name")
+    for name in ("name", "remarks", "custom_ivr_number"):
+        text = getattr(campaign, name) or ""
+        if len(text) > _LONGEST_TEXT or "\0" in text:
+            raise ValueError(f"{_WIRE_NAMES[name]} is too long, or has a NUL character")
     for name, highest in _HIGHEST.items():
         if not 0 <= (getattr(campaign, name) or 0) <= highest:
             raise ValueError(f"{_WIRE_NAMES[name]} is a number from 0 to {highest}")

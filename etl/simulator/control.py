@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -49,6 +50,8 @@ def _endpoint(service: Service, control: _Control) -> Callable[[web.Request], Aw
             answer = await control(service, request)
         except (ValueError, RecursionError, OverflowError) as error:
             answer = web.Response(status=400, text=str(error) or "Unreadable")
+        except sqlite3.OperationalError:
+            answer = web.Response(status=503, text="The database is busy")
         answer.headers["Date"] = service.date()
         return answer
 

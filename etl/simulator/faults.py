@@ -369,7 +369,7 @@ _PARAMS: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("items", "item", "bytes", "reads"), lambda given: type(given) is int and given >= 0),
     "seconds": lambda given: type(given) in {int, float} and abs(given) < 2**31,
     "part": lambda given: given in {"head", "body"},
-    "retry_after": lambda given: isinstance(given, (str, int)),
+    "retry_after": lambda given: type(given) is int or (isinstance(given, str) and given.isprintable()),
 }
 
 

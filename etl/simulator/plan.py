@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -38,8 +39,10 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         faults.check(self.mode, self.params)
         if sum(each is not None for each in (self.nth, self.every, self.rate)) > 1:
             raise ValueError("give one of nth, every and rate")
-        if any(each < 1 for each in self.numbers):
+        if self.nth == [] or any(each < 1 for each in self.numbers):
             raise ValueError("nth counts from 1")
+        if self.times is not None and self.times < 1:
+            raise ValueError("times counts from 1")
         if self.every is not None and self.every < 1:
             raise ValueError("every counts from 1")
         if self.rate is not None and not 0 <= self.rate <= 1:
@@ -118,7 +121,7 @@ class Plan:
 def read_faults(path: Path) -> list[Fault]:
     """The rules in a JSON file: a list, or one. Raises ValueError, which names the file, and OSError."""
     try:
-        given = msgspec.json.decode(path.read_bytes())
+        given = msgspec.json.decode(path.read_bytes().removeprefix(codecs.BOM_UTF8))
         return msgspec.convert(given if isinstance(given, list) else [given], list[Fault])
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from None

@@ -15,6 +15,7 @@ its place there for it, so that seeding twice is seeding once.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import tomllib
 from collections.abc import Mapping
@@ -64,10 +65,11 @@ def read_seed(path: Path) -> dict[str, Any]:
 
     Raises ValueError, which names the file, and OSError.
     """
-    content = path.read_bytes()
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     try:
         if path.suffix.lower() == ".toml":
-            return tomllib.loads(content.decode())
+            times_as_text: dict[str, Any] = msgspec.to_builtins(tomllib.loads(content.decode()))
+            return times_as_text
         return msgspec.json.decode(content, type=dict[str, Any])
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from None

@@ -11,7 +11,7 @@ import pytest
 from aioresponses import CallbackResult, aioresponses
 from yarl import URL
 
-from etl.errors import ConfigError
+from etl.errors import ConfigError, UnknownOutcomeError
 from etl.obi import Client, Connection
 from etl.obi.models import CampaignStatus, NewCustomer
 from etl.obi.proxy import proxy_for
@@ -135,6 +135,16 @@ async def test_a_case_variant_is_no_sign_of_an_ignored_filter(mocked_http: aiore
         assert not obi.customers.ignores_filters
 
 
+@pytest.mark.parametrize("body", [b"null", b"true", b'"OK"'])
+async def test_a_word_that_is_no_id_leaves_the_outcome_in_doubt(
+    mocked_http: aioresponses, obi: Client, body: bytes
+) -> None:
+    mocked_http.post(CUSTOMERS, status=200, body=body)
+    async with obi:
+        with pytest.raises(UnknownOutcomeError):
+            await obi.customers.add("C", NewCustomer(external_id="7"))
+
+
 @pytest.mark.parametrize("status", [200, 201, 202, 207])
 async def test_any_2xx_is_a_success(mocked_http: aioresponses, obi: Client, status: int) -> None:
     mocked_http.post(f"{CUSTOMERS}/list", status=status, body=b'[{"statusCode":201,"id":"A"}]')
@@ -170,6 +180,7 @@ async def test_campaigns_and_single_things_are_found_where_the_document_says(
         {"base_url": "ftp://obi.example.com"},
         {"base_url": "https://"},
         {"base_url": "https://[broken"},
+        {"base_url": "https://obi example.com/RI/obi"},
         {"base_url": "https://user:secret@obi.example.com/RI/obi"},
         {"base_url": "https://obi.example.com/RI/obi?key=secret"},
         {"username": "a:b", "password": "secret"},
@@ -178,6 +189,7 @@ async def test_campaigns_and_single_things_are_found_where_the_document_says(
         {"headers": {"x-api-key": "secret\r\nX-Evil: 1"}},
         {"headers": {"x api key": "secret"}},
         {"headers": {"": "secret"}},
+        {"headers": {"Content-Length": "5"}},
         {"ca_bundle": "/nowhere/ca.pem"},
         {"ca_bundle": __file__},
         {"token_command": "echo 'secret"},
@@ -216,6 +228,14 @@ def test_the_proxy_is_the_environment_s(
 ) -> None:
     monkeypatch.setattr("os.environ", environment)
     assert proxy_for(URL(url)) == (URL(proxy) if proxy else None)
+
+
+@pytest.mark.parametrize("proxy", ["http://u:word@[bad", "http://u:word@proxy.example:99999"])
+def test_a_proxy_that_is_no_url_is_refused_in_words(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setattr("os.environ", {"https_proxy": proxy})
+    with pytest.raises(ConfigError, match="mend HTTPS_PROXY") as caught:
+        proxy_for(URL(BASE))
+    assert "word" not in str(caught.value)
 
 
 def test_a_socks_proxy_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Literal
 
 import pytest
 from aiohttp import (
@@ -34,8 +35,8 @@ from etl.errors import (
     UnreachableError,
 )
 from etl.obi import Client, Connection
-from etl.obi.failures import EXCERPT, masked
-from etl.obi.models import CampaignStatus, CampaignUpdate, DialingMode, NewCustomer
+from etl.obi.models import Attributes, CampaignStatus, CampaignUpdate, DialingMode, NewCustomer, encode
+from etl.obi.privacy import EXCERPT, masked
 
 BASE = "https://obi.example.com/RI/obi"
 ANY_URL = re.compile(r"^https://obi\.example\.com/")
@@ -305,6 +306,57 @@ async def test_a_bad_request_keeps_its_body_in_clear_and_out_of_the_message(
     assert error.excerpt == "Invalid numbers: '+*************23' of ***@***"
     assert error.excerpt in str(error)
     assert "7946" not in str(error)
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("name", CALLS)
+async def test_what_proves_who_we_are_is_in_no_error_even_where_the_server_repeats_it(
+    mocked_http: aioresponses, sleep: Callable[[float], Awaitable[None]], name: str, status: int
+) -> None:
+    obi = Client(
+        Connection(
+            base_url=BASE,
+            attempts=1,
+            username="u",
+            password="pass-word",
+            headers={"x-api-key": "pass-word-2"},
+        ),
+        sleep=sleep,
+    )
+    echo = b"<p>Authorization: Basic dTpwYXNzLXdvcmQ= (u:pass-word) x-api-key: pass-word-2</p>"
+    script(mocked_http, name, status=status, body=echo)
+    error = await fails(obi, name)
+    assert error.excerpt == "Authorization: Basic *** (u:***) x-api-key: ***"
+    assert "pass-word" not in repr(vars(error))
+    assert "dTpw" not in repr(vars(error))
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 500])
+@pytest.mark.parametrize("media_type", ["json", "xml"])
+async def test_what_was_sent_of_a_person_is_in_no_error_even_where_the_server_repeats_it(
+    status: int, media_type: Literal["json", "xml"], mocked_http: aioresponses
+) -> None:
+    customer = NewCustomer(
+        external_id="EXT-Okoye",
+        numbers="+442079460101;0042",
+        attributes=Attributes.of([("City", "Leeds"), ("Surname", "Okoye")]),
+    )
+    told = "No: EXT-Okoye of Leeds, Okoye, +442079460101 0042 (City)"
+    mocked_http.post(f"{BASE}/campaigns/C/customers/list", status=status, body=told)
+    mocked_http.get(
+        f"{BASE}/campaigns/C/customers?externalId=EXT-Okoye&limit=100&offset=0", status=400, body=told
+    )
+    connection = Connection(base_url=BASE, media_type=media_type, attempts=1)
+    async with Client(connection) as obi:
+        with pytest.raises(ApiError) as raised:
+            await obi.customers.add_list("C", [encode(customer)])
+        with pytest.raises(ApiError) as looked:
+            await obi.customers.list("C", external_id="EXT-Okoye")
+    for error in (raised.value, looked.value):
+        assert "EXT" not in f"{error} {error.excerpt}"
+    for personal in ("Okoye", "Leeds", "442079460101", "0042"):
+        assert personal not in f"{raised.value} {raised.value.excerpt}"
+    assert "(City)" in raised.value.excerpt
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_a_single_one_of_anything_is_still_one_of_a_list() -> None:
     )
     assert found.attributes == (Attribute("City", "Leeds"),)
     assert found.script
-    assert found.script.answers == [ScriptAnswer("Q", "A")]
+    assert found.script.answers == (ScriptAnswer("Q", "A"),)
 
 
 def test_a_value_that_looks_like_a_number_stays_text() -> None:
@@ -239,6 +239,13 @@ def test_a_nesting_is_bounded() -> None:
     assert json.loads(to_json(b"<a>" * MOST_DEEP + b"</a>" * MOST_DEEP, many=False))
     with pytest.raises(XmlError, match="nested too deeply"):
         to_json(b"<a>" * (MOST_DEEP + 1) + b"</a>" * (MOST_DEEP + 1), many=False)
+
+
+def test_no_more_elements_are_read_than_a_sound_answer_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl.obi.xml.MOST_ELEMENTS", 10)
+    assert to_json(b"<a>" + b"<b/>" * 9 + b"</a>", many=True) == b"[%s]" % b",".join([b"{}"] * 9)
+    with pytest.raises(XmlError, match="more elements"):
+        to_json(b"<a>" + b"<b/>" * 10 + b"</a>", many=True)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,24 @@ async def test_a_seed_may_be_toml(tmp_path: Path) -> None:
         assert simulator.count(campaign_id(simulator, "Spring")) == 1
 
 
+async def test_a_toml_seed_may_write_times_as_toml_does(tmp_path: Path) -> None:
+    path = tmp_path / "seed.toml"
+    path.write_text(
+        '[[campaigns]]\nname = "Spring"\nstartDate = 2026-03-01T08:00:00Z\nendDate = 2026-06-01\n'
+    )
+    async with Simulator(seed=path) as simulator:
+        (spring,) = [each for each in simulator._service.store.campaigns() if each.name == "Spring"]
+        assert (spring.start_date, spring.end_date) == ("2026-03-01T08:00:00Z", "2026-06-01T00:00:00Z")
+
+
+async def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    seed, faults = tmp_path / "seed.json", tmp_path / "faults.json"
+    seed.write_text('{"campaigns": [{"name": "Spring"}]}', encoding="utf-8-sig")
+    faults.write_text('{"mode": "503"}', encoding="utf-8-sig")
+    async with Simulator(seed=seed, faults=faults) as simulator:
+        assert campaign_id(simulator, "Spring")
+
+
 @pytest.mark.parametrize("dialect", [Dialect(), Dialect(unique="system", ids_ignore_case=True)])
 async def test_seeding_twice_is_seeding_once(tmp_path: Path, dialect: Dialect) -> None:
     for _ in range(2):

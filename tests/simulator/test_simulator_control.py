@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from etl.simulator import PREVIEW_CAMPAIGN, Simulator, openapi
+from etl.simulator import PREVIEW_CAMPAIGN, Simulator, database, openapi
 
 ROWS = [{"externalId": str(number), "numbers": f"+44207946000{number}"} for number in range(4)]
 SEED = {
@@ -151,3 +153,19 @@ async def test_the_description_is_served_where_one_looks_for_it(
         (shipped / "openapi.json").write_text("{}")
         async with http.get(f"{root}/openapi.json") as answer:
             assert (answer.status, await answer.json()) == (200, {})
+
+
+@pytest.mark.parametrize("path", ["seed", "campaigns", "dial", "reset"])
+async def test_a_database_that_another_program_holds_is_503_on_the_control_plane_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.01)
+    bodies = {"seed": SEED, "campaigns": {"name": "Spring"}, "dial": {}, "reset": {}}
+    async with (
+        Simulator(db=tmp_path / "data") as simulator,
+        aiohttp.ClientSession(f"{simulator.control_url}/") as control,
+    ):
+        with contextlib.closing(sqlite3.connect(tmp_path / "data", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            async with control.post(path, json=bodies[path]) as answer:
+                assert (answer.status, await answer.text()) == (503, "The database is busy")

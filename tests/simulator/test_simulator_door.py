@@ -113,6 +113,20 @@ async def test_strict_wants_html_accepted_for_the_id_of_a_customer(
         assert simulator.count(PREVIEW_CAMPAIGN) == (status == 201)
 
 
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [("application/xml", 200), ("text/html", 200), ("*/*", 200), ("image/png", 406), ("text/plain", 406)],
+)
+async def test_strict_wants_json_xml_or_html_accepted_for_a_list_of_customers(
+    opened: Open, accept: str, status: int
+) -> None:
+    headers = {"Content-Type": JSON, "Accept": accept}
+    async with opened(strict=True) as (simulator, http):
+        async with http.post(f"{CUSTOMERS}/list", data=json.dumps([CUSTOMER]), headers=headers) as answer:
+            assert answer.status == status
+        assert simulator.count(PREVIEW_CAMPAIGN) == (status == 200)
+
+
 @pytest.mark.parametrize("strict", [True, False])
 async def test_a_list_is_answered_in_json_also_to_who_accepts_html(opened: Open, *, strict: bool) -> None:
     async with opened(strict=strict) as (_, http):
