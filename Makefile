@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check chaos format clean
+.PHONY: help demo test contract chaos lint types check format clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ demo: $(READY)  ## Load the sample leads into the embedded simulator and show th
 
 test: $(READY)  ## Run the tests
 	$(BIN)/python -m pytest -n 2
+
+contract: $(READY)  ## Ask the simulator a thousand generated requests for each call, some minutes
+	CONTRACT_EXAMPLES=1000 $(BIN)/python -m pytest -n 2 tests/contract
 
 lint: $(READY)  ## Check format and style
 	$(BIN)/ruff format --check .

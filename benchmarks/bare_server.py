@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 from email.utils import formatdate
+from typing import cast
 
 CAMPAIGN = {"id": "62718C7889CC44F7B944C1A6F6BE9B7F", "name": "Bench", "status": "Active"}
 
@@ -21,7 +22,7 @@ class Bare(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self.buffer = b""
 
     def data_received(self, data: bytes) -> None:

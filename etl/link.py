@@ -51,11 +51,10 @@ async def connected(
     if simulate:
         from etl.simulator import Simulator  # noqa: PLC0415  -- only who simulates waits for it
 
-        async with (
-            Simulator(db=StateFolder(settings.state_dir).simulator) as simulator,
-            Client(connection_of(settings, simulator.base_url, secret=False), on_retry=on_retry) as client,
-        ):
-            yield Link(client, SIMULATOR, listeners)
+        async with Simulator(db=StateFolder(settings.state_dir).simulator) as simulator:
+            connection = Connection.of(settings, base_url=simulator.base_url, credentials=False)
+            async with Client(connection, on_retry=on_retry) as client:
+                yield Link(client, SIMULATOR, listeners)
         return
     url = base_url or settings.base_url
     if not url:
@@ -63,7 +62,7 @@ async def connected(
             "No server is named: set OBI_BASE_URL or --base-url to the interface's root, as in "
             "https://HOST/RI/obi, or try --simulate."
         )
-    async with Client(connection_of(settings, url), on_retry=on_retry) as client:
+    async with Client(Connection.of(settings, base_url=url), on_retry=on_retry) as client:
         yield Link(client, url, listeners)
 
 
@@ -80,30 +79,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def connection_of(settings: Settings, base_url: str, *, secret: bool = True) -> Connection:
-    """What the client needs of the settings; credentials only where ``secret``."""
-    return Connection(
-        base_url=base_url,
-        username=settings.username if secret else "",
-        password=settings.password.get_secret_value() if secret else "",
-        token=settings.token.get_secret_value() if secret else "",
-        headers={name: value.get_secret_value() for name, value in settings.headers.items()}
-        if secret
-        else {},
-        ca_bundle=settings.ca_bundle,
-        connect_timeout=settings.connect_timeout,
-        read_timeout=settings.read_timeout,
-        total_timeout=settings.total_timeout,
-        max_connections=2 * _in_flight(settings),
-        attempts=settings.attempts,
-        retry_seconds=settings.retry_seconds,
-        backoff=settings.backoff,
-        backoff_max=settings.backoff_max,
-        rate=settings.rate,
-    )
-
-
-def _in_flight(settings: Settings) -> int:
-    return settings.max_concurrency if settings.concurrency == "auto" else settings.concurrency

@@ -2,12 +2,14 @@
 
 A flag beats the environment (``OBI_…``), that beats ``obi.toml`` in the current folder, that beats
 ``obi.toml`` in the user's configuration folder, that beats the default. Credentials never come from the
-command line. A secret may also come from the file that ``OBI_PASSWORD_FILE`` or the like names.
+command line. A secret may also come from the file that ``OBI_PASSWORD_FILE`` or the like names; extra
+headers are secrets too (``OBI_HEADERS_FILE``, JSON).
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import tomllib
@@ -21,9 +23,18 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from etl.errors import ConfigError
 
 APP = "obi-import"
-SECRETS = ("username", "password", "token")
+SECRETS = ("username", "password", "token", "client_key_password")
 _LIMIT = re.compile(r"[0-9]{1,9}|[0-9]{1,3}(?:\.[0-9]{1,6})?%", re.ASCII)
-_CREDENTIALS = (*SECRETS, "headers", *(f"{name}_file" for name in SECRETS))
+_FROM_FILES = (*SECRETS, "headers")
+_CREDENTIALS = (
+    *_FROM_FILES,
+    *(f"{name}_file" for name in _FROM_FILES),
+    "token_command",
+    "client_cert",
+    "client_key",
+)
+_CONNECTION = ("state_dir", "media_type")
+"""What may be another when a run is resumed, beside the credentials."""
 
 
 def default_state_dir() -> Path:
@@ -43,11 +54,18 @@ class Settings(BaseSettings):
     username: str = ""
     password: SecretStr = SecretStr("")
     token: SecretStr = SecretStr("")
+    token_command: SecretStr = SecretStr("")
     username_file: Path | None = None
     password_file: Path | None = None
     token_file: Path | None = None
     headers: dict[str, SecretStr] = Field(default_factory=dict)
+    headers_file: Path | None = None
+    client_cert: str = ""
+    client_key: str = ""
+    client_key_password: SecretStr = SecretStr("")
+    client_key_password_file: Path | None = None
     ca_bundle: str = ""
+    media_type: Literal["json", "xml"] = "json"
     connect_timeout: float = Field(10, gt=0)
     read_timeout: float = Field(60, gt=0)
     total_timeout: float = Field(120, gt=0)
@@ -81,10 +99,11 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _secrets_from_files(cls, data: Any) -> Any:
-        for name in SECRETS:
+        for name in _FROM_FILES:
             path = data.get(f"{name}_file") if isinstance(data, dict) else None
             if path and not data.get(name):
-                data[name] = _read_secret(name, Path(path))
+                text = _read_secret(name, Path(path))
+                data[name] = _headers_in(text, Path(path)) if name == "headers" else text
         return data
 
     @field_validator("concurrency", mode="before")
@@ -140,8 +159,8 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, *(_TomlSource(settings_cls, path) for path in settings_files()))
 
     def frozen(self) -> dict[str, Any]:
-        """Plain data for a run's manifest, without credentials."""
-        return self.model_dump(mode="json", exclude={*_CREDENTIALS, "state_dir"})
+        """Plain data for a run's manifest, without credentials and what only the connection goes by."""
+        return self.model_dump(mode="json", exclude={*_CREDENTIALS, *_CONNECTION})
 
 
 class _TomlSource(PydanticBaseSettingsSource):
@@ -162,8 +181,18 @@ class _TomlSource(PydanticBaseSettingsSource):
         for key in data:
             if key not in Settings.model_fields:
                 raise ConfigError(f"{self.path}: {key} is not a setting{nearest(key, Settings.model_fields)}")
-        # A secret's file that a stronger source names beats the secret itself in this one.
-        return {key: value for key, value in data.items() if f"{key}_file" not in self.current_state}
+        if "token_command" in data and not self.path.is_absolute():
+            # A folder that somebody else filled must not choose what is run here.
+            raise ConfigError(
+                f"{self.path} in this folder names a token_command, which runs only if you say so: put "
+                f"it into OBI_TOKEN_COMMAND, or into {settings_files()[1]}."
+            )
+        # A secret's file that a stronger source names beats the secret itself in this one, and so does a
+        # token's command the token.
+        replaced = {key for key in data if f"{key}_file" in self.current_state}
+        if "token_command" in self.current_state:
+            replaced |= {"token", "token_file"}
+        return {key: value for key, value in data.items() if key not in replaced}
 
 
 def settings_files() -> tuple[Path, ...]:
@@ -233,12 +262,28 @@ def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
     return [field.alias or name for name, field in current.model_fields.items()]
 
 
+def refuse_open_file(path: Path, *, what: str) -> None:
+    """Raise ConfigError if everyone on this machine may do something with the file at ``path``."""
+    if os.name == "posix" and path.stat().st_mode & 0o007:
+        raise ConfigError(f"The {what} {path} is open to everyone; run: chmod o-rwx {path}")
+
+
 def _read_secret(name: str, path: Path) -> str:
     try:
-        mode = path.stat().st_mode
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"The file {path} that OBI_{name.upper()}_FILE names can't be read.") from None
-    if os.name == "posix" and mode & 0o007:
-        raise ConfigError(f"The secret file {path} is open to everyone; run: chmod o-rwx {path}")
+    refuse_open_file(path, what="secret file")
     return text
+
+
+def _headers_in(text: str, path: Path) -> dict[str, str]:
+    try:
+        headers = json.loads(text)
+    except ValueError:
+        headers = None
+    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
+        raise ConfigError(
+            f'The file {path} that OBI_HEADERS_FILE names is not JSON such as {{"NAME": "VALUE"}}.'
+        )
+    return headers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
 import os
 import sys
 import threading
@@ -13,10 +14,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
+from xml.etree.ElementTree import Element
 
 import pytest
 from aiohttp import ClientResponse
 from aioresponses import aioresponses
+from defusedxml.ElementTree import fromstring
 
 from etl.records import PREFIXED
 from etl.settings import Settings
@@ -147,3 +150,72 @@ def ordinary_user(tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
             os.seteuid(0)
 
     return being_nobody
+
+
+class _XmlReader:
+    """Reads XML as the JSON that a JSON Schema means by it; what is not in the schema is left out.
+
+    Raises ValueError where the XML can't mean anything.
+    """
+
+    def __init__(self, schemas: dict[str, Any]) -> None:
+        self._schemas = schemas
+
+    def read(self, element: Element, schema: dict[str, Any]) -> Any:
+        text = element.text or ""
+        if not len(element) and not text.strip() and self._is_nullable(schema):
+            return None
+        schema = self._first(schema)
+        match schema["type"]:
+            case "array":
+                _refuse(element, content=text.strip())
+                return [self.read(each, schema["items"]) for each in element]
+            case "object":
+                _refuse(element, content=text.strip())
+                return self._read_object(element, schema["properties"])
+        _refuse(element, content=len(element))
+        return json.loads(text) if {"integer", "number"} & {*_kinds(schema)} else text
+
+    def _read_object(self, element: Element, properties: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        _refuse(element, content=len(element) and not any(child.tag in properties for child in element))
+        for child in element:
+            schema = properties.get(child.tag)
+            if schema is None:
+                continue
+            listed = self._first(schema)["type"] == "array"
+            value = self.read(child, self._first(schema)["items"] if listed else schema)
+            if value == {}:
+                continue  # an element with nothing in it is as good as absent
+            _refuse(child, content=not listed and child.tag in found)
+            found[child.tag] = [*found.get(child.tag, []), value] if listed else value
+        return found
+
+    def _first(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Of a choice, the first: for attributes the wrapped form."""
+        while "$ref" in schema or "oneOf" in schema:
+            name = schema.get("$ref", "").rpartition("/")[2]
+            schema = self._schemas[name] if name else schema["oneOf"][0]
+        return schema
+
+    def _is_nullable(self, schema: dict[str, Any]) -> bool:
+        return {"type": "null"} in schema.get("oneOf", ()) or "null" in _kinds(schema)
+
+
+def _kinds(schema: dict[str, Any]) -> list[str]:
+    kinds = schema.get("type", [])
+    return [kinds] if isinstance(kinds, str) else kinds
+
+
+def _refuse(element: Element, *, content: object) -> None:
+    if content:
+        raise ValueError(f"{element.tag} has what it can't have")
+
+
+@pytest.fixture(scope="session")
+def xml_as_json() -> Callable[[bytes, Any], Any]:
+    """Read XML as the JSON that a JSON Schema (its ``$ref`` below ``components``) means by it.
+
+    It is a third reading of the elements' names for contract tests, beside the client's and the simulator's.
+    """
+    return lambda body, schema: _XmlReader(schema["components"]["schemas"]).read(fromstring(body), schema)

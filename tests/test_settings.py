@@ -123,6 +123,7 @@ def test_an_unknown_flag_is_told_as_well() -> None:
         ({"concurrency": "-1"}, r"concurrency = '-1'"),
         ({"concurrency": "²"}, r"concurrency"),
         ({"rate": 0}, r"rate = 0"),
+        ({"media_type": "yaml"}, r"media_type = 'yaml'.*'json' or 'xml'"),
         ({"wait_lock": -1}, r"wait_lock = -1"),
         ({"wait_lock": float("nan")}, r"wait_lock"),
     ],
@@ -210,6 +211,48 @@ def test_a_secrets_file_in_the_environment_beats_the_secret_in_a_settings_file(
     assert value_of(load_settings(), name) == "of the environment"
 
 
+def test_extra_headers_come_from_a_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("obi.toml").write_text('headers = {"x-api-key" = "of the settings file"}\n', encoding="utf-8")
+    path = secret_file(tmp_path / "headers", json.dumps({"x-api-key": SECRET, "x-tenant": "ü"}))
+    monkeypatch.setenv("OBI_HEADERS_FILE", str(path))
+    headers = load_settings().headers
+    assert {name: value.get_secret_value() for name, value in headers.items()} == {
+        "x-api-key": SECRET,
+        "x-tenant": "ü",
+    }
+    monkeypatch.setenv("OBI_HEADERS", '{"a": "b"}')
+    assert list(load_settings().headers) == ["a"]
+
+
+@pytest.mark.parametrize("text", [f"x-api-key: {SECRET}", f'["{SECRET}"]', f'{{"k": ["{SECRET}"]}}', ""])
+def test_a_file_of_headers_that_is_none_is_told_without_its_content(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OBI_HEADERS_FILE", str(secret_file(tmp_path / "headers", text)))
+    with pytest.raises(ConfigError, match="OBI_HEADERS_FILE names is not JSON") as told:
+        load_settings()
+    assert SECRET not in str(told.value)
+
+
+def test_a_file_of_headers_that_is_open_to_everyone_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = secret_file(tmp_path / "headers", '{"x-api-key": "k"}', mode=0o644)
+    monkeypatch.setenv("OBI_HEADERS_FILE", str(path))
+    with pytest.raises(ConfigError, match="chmod o-rwx"):
+        load_settings()
+
+
+def test_a_tokens_command_in_the_environment_beats_a_token_in_a_settings_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OBI_TOKEN_COMMAND", "vault read token")
+    for line in ('token = "stale"', f'token_file = "{secret_file(tmp_path / "stale")}"'):
+        Path("obi.toml").write_text(f"{line}\n", encoding="utf-8")
+        settings = load_settings()
+        assert (value_of(settings, "token"), value_of(settings, "token_command")) == ("", "vault read token")
+
+
 @pytest.mark.parametrize("mode", [0o604, 0o602, 0o601, 0o644, 0o666, 0o777])
 def test_a_secret_file_that_is_open_to_everyone_is_refused(
     mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -255,13 +298,22 @@ def secretive(tmp_path: Path) -> Settings:
         token=f"{SECRET}-2",
         headers={"x-api-key": f"{SECRET}-3"},
         password_file=secret_file(tmp_path / "of-the-password"),
+        token_command=f"vault read {SECRET}-4",
+        client_cert="/keys/of-the-client.pem",
+        client_key="/keys/of-the-client.key",
+        client_key_password=f"{SECRET}-5",
+        media_type="xml",
     )
 
 
 def test_no_credential_is_frozen_into_a_manifest(secretive: Settings) -> None:
     text = json.dumps(secretive.frozen())
-    for private in (SECRET, "the-user-name", "x-api-key", "of-the-password", "state_dir"):
+    for private in (SECRET, "the-user-name", "x-api-key", "of-the-password", "of-the-client", "state_dir"):
         assert private not in text
+
+
+def test_a_run_may_be_resumed_in_the_other_media_type(secretive: Settings) -> None:
+    assert "media_type" not in secretive.frozen()
 
 
 def test_no_secret_shows_in_any_text_of_the_settings(secretive: Settings) -> None:
@@ -287,3 +339,10 @@ def test_credentials_inside_the_base_url_are_refused_and_never_repeated(url: str
     with pytest.raises(ConfigError, match="base_url") as told:
         load_settings(base_url=url)
     assert SECRET not in str(told.value)
+
+
+def test_the_settings_of_a_folder_choose_no_command_to_run(own_place: Path) -> None:
+    """Who runs obi in a folder that somebody else filled must not run what that one wrote there."""
+    Path("obi.toml").write_text('token_command = "touch owned"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match="OBI_TOKEN_COMMAND"):
+        load_settings()

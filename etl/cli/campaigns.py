@@ -11,6 +11,7 @@ from etl.cli.options import SERVER, STATE
 
 if TYPE_CHECKING:
     from etl.obi.models import Campaign
+    from etl.obi.query import CampaignFilters
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="As JSON on standard output.")
 
@@ -36,8 +37,7 @@ def list_campaigns(*, name: str | None, status: str | None, as_json: bool, **whe
     """
     from etl.cli.screen import print_json, print_table
 
-    filters = {key: value for key, value in (("name", name), ("status", status)) if value}
-    found = asyncio.run(_list(where, filters))
+    found = asyncio.run(_list(where, {"name": name or None, "status": status or None}))
     if as_json:
         print_json(found)
     else:
@@ -82,7 +82,7 @@ def show_campaign(campaign: str, *, as_json: bool, **where: Any) -> None:
         print_facts({name: "" if value is None else str(value) for name, value in facts.items()})
 
 
-async def _list(where: dict[str, Any], filters: dict[str, str]) -> list[Campaign]:
+async def _list(where: dict[str, Any], filters: CampaignFilters) -> list[Campaign]:
     from etl.link import connected
     from etl.settings import load_settings
 

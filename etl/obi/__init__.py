@@ -1,8 +1,8 @@
 """A typed client of the Outbound Campaign Interface (OBI) v1, after the interface's document.
 
-``async with Client(Connection(base_url=…)) as obi: await obi.campaigns.list()``. It resends a GET, and a call
-that changes something only when that was not processed for certain; every failure is one of ``etl.errors``.
-It knows nothing of lead files, runs or journals.
+``async with Client(settings) as obi: await obi.campaigns.list()``. It resends a GET, and a call that changes
+something only when that was not processed for certain; every failure is one of ``etl.errors``. It knows
+nothing of lead files, runs or journals.
 """
 
 from __future__ import annotations
@@ -17,29 +17,34 @@ from etl.obi.campaigns import Campaigns
 from etl.obi.connection import Connection
 from etl.obi.customers import Customers
 from etl.obi.retry import RetryNotice
+from etl.obi.statistics import CallStatistics
 from etl.obi.transport import Stats, Transport
+from etl.settings import Settings
 
 __all__ = ["Client", "Connection", "RetryNotice", "Stats"]
 
 
 class Client:
-    """The interface: ``campaigns`` and ``customers`` hold its calls, inside ``async with``.
+    """The interface: ``campaigns``, ``customers`` and ``statistics`` hold its calls, inside ``async with``.
 
+    ``settings`` say where it is and who we are: the ones of the whole program, or just a Connection.
     ``sleep`` and ``clock`` (POSIX seconds) are there to be replaced in tests. ``on_retry`` is told before
     each wait for another attempt; it must not block. Raises ConfigError for a connection that can't be used.
     """
 
     def __init__(
         self,
-        connection: Connection,
+        settings: Settings | Connection,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.time,
         on_retry: Callable[[RetryNotice], None] | None = None,
     ) -> None:
+        connection = settings if isinstance(settings, Connection) else Connection.of(settings)
         self._transport = Transport(connection, sleep=sleep, clock=clock, on_retry=on_retry)
         self.campaigns = Campaigns(self._transport)
         self.customers = Customers(self._transport)
+        self.statistics = CallStatistics(self._transport)
 
     async def __aenter__(self) -> Self:
         await self._transport.open()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, Unpack
 
 from etl.obi.models import ItemResult, NewCustomer, StoredCustomer, encode
-from etl.obi.query import Filter, to_query
+from etl.obi.query import CustomerFilters, to_query
 from etl.obi.transport import Transport
 from etl.obi.wire import (
     ANY,
@@ -15,9 +15,9 @@ from etl.obi.wire import (
     JSON,
     Call,
     item_reader,
-    json_reader,
     read_id,
     read_nothing,
+    tolerant_one_reader,
     tolerant_reader,
 )
 
@@ -26,15 +26,22 @@ PAGE = 100
 
 _LOOK_UPS = 8
 
-_LIST = Call("GET", "customers", accept=JSON)
-_GET = Call("GET", "customers/ID", accept=JSON)
-_ADD = Call("POST", "customers", accept=HTML, content_type=JSON)
+_LIST = Call("GET", "customers", many=True)
+_GET = Call("GET", "customers/ID")
+_ADD = Call("POST", "customers", accept=HTML, content_type=JSON, element="customer")
 _DELETE = Call("DELETE", "customers/ID", accept=ANY)
 # The document asks for text/html in every POST, and answers this one in JSON.
-_ADD_LIST = Call("POST", "customers/list", accept=f"{JSON}, {HTML};q=0.5", content_type=JSON)
+_ADD_LIST = Call(
+    "POST",
+    "customers/list",
+    accept=f"{JSON}, {HTML};q=0.5",
+    content_type=JSON,
+    element="customer",
+    many=True,
+)
 
 _read_customers = tolerant_reader(StoredCustomer)
-_read_customer = json_reader(StoredCustomer)
+_read_customer = tolerant_one_reader(StoredCustomer)
 
 _Page: TypeAlias = list[StoredCustomer]
 _Results: TypeAlias = list[ItemResult]
@@ -48,26 +55,41 @@ class Customers:
         self.ignores_filters = False
         """True once a look-up by externalId was answered with customers that it did not ask for."""
 
-    async def list(self, campaign_id: str, *, offset: int = 0, limit: int = PAGE, **filters: Filter) -> _Page:
+    async def list(
+        self, campaign_id: str, *, offset: int = 0, limit: int = PAGE, **filters: Unpack[CustomerFilters]
+    ) -> _Page:
         """One page of the customers that match ``filters``, beginning at ``offset``.
 
-        Filters are any searchable field (``external_id``, ``call_result``, …), ``attribute_name`` and
-        ``attribute_value``, ``date_end=…``, ``include_script=True``. ``*`` and ``?`` are wildcards in values
-        but those of ids. A server may ignore a filter it does not know, and cap ``limit``.
+        ``limit`` is how many at most; a server may cap it. Raises TypeError for a filter that there is not. A
+        server may still ignore one that there is.
         """
-        query = to_query({**filters, "offset": offset, "limit": limit})
+        query = to_query(filters, CustomerFilters) | {"offset": str(offset), "limit": str(limit)}
         return await self._transport.request(
             _LIST, _customers(campaign_id), read=_read_customers, query=query
         )
 
     async def iterate(
-        self, campaign_id: str, *, page_size: int = PAGE, **filters: Filter
+        self, campaign_id: str, *, page_size: int = PAGE, **filters: Unpack[CustomerFilters]
+    ) -> AsyncIterator[StoredCustomer]:
+        """All customers that match ``filters``, one by one, none twice, in the server's order.
+
+        Pages are fetched as they are needed, by their offset. Over a campaign that changes meanwhile this
+        promises less: who is added or deleted while we read shifts the others, so that some may be missed
+        (never given twice), and each customer is as it was when its page was fetched. The document names no
+        order either; a server that has none may miss some at any time.
+        """
+        async for page in self.pages(campaign_id, page_size=page_size, **filters):
+            for customer in page:
+                yield customer
+
+    async def pages(
+        self, campaign_id: str, *, page_size: int = PAGE, **filters: Unpack[CustomerFilters]
     ) -> AsyncIterator[_Page]:
-        """All customers that match ``filters``, page by page, none twice.
+        """What ``iterate`` gives, page by page.
 
         It ends at a page that holds no new customer, never at a short one: a server may cap the page size,
         and one that ignores ``offset`` must not hold us forever. Ids are kept to know (about 130 bytes
-        each). The document promises no order: over a campaign that changes meanwhile, some may be missed.
+        each).
         """
         seen: set[str] = set()
         offset = 0
@@ -79,17 +101,15 @@ class Customers:
             seen.update(new)
             yield [*new.values()]
 
-    pages = iterate
-
     async def find(self, campaign_id: str, external_id: str) -> StoredCustomer | None:
         """The customer with exactly this externalId, None where there is none.
 
         The server's own idea of equality does not count: it may ignore the filter, the case or trailing
         blanks, or read ``*`` and ``?`` as patterns. None is certain, so a server that ignores the filter
-        costs a walk through the whole campaign; ``ignores_filters`` tells, and one ``iterate`` is cheaper
+        costs a walk through the whole campaign; ``ignores_filters`` tells, and one walk is cheaper
         then than a second ``find``.
         """
-        async for page in self.iterate(campaign_id, external_id=external_id):
+        async for page in self.pages(campaign_id, external_id=external_id):
             for customer in page:
                 if customer.external_id == external_id:
                     return customer
@@ -113,7 +133,7 @@ class Customers:
         await asyncio.gather(*map(look_up, external_ids))
         if self.ignores_filters:
             wanted = set(external_ids)
-            async for page in self.iterate(campaign_id):
+            async for page in self.pages(campaign_id):
                 found |= {held.external_id: held for held in page if held.external_id in wanted}
         return found
 

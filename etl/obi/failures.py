@@ -20,6 +20,7 @@ from aiohttp import (
     ClientConnectorCertificateError,
     ClientConnectorDNSError,
     ClientConnectorError,
+    ClientConnectorSSLError,
     ClientError,
     ClientHttpProxyError,
     ConnectionTimeoutError,
@@ -40,32 +41,50 @@ from etl.errors import (
     UnknownOutcomeError,
     UnreachableError,
 )
+from etl.obi.privacy import EXCERPT, masked, without_personal
 from etl.obi.retry import Again
 from etl.obi.wire import Answer, Call
 
 E = TypeVar("E", bound=ApiError)
 
-EXCERPT = 200
-"""Characters of an answer's body that go into ``excerpt`` and messages."""
+_SHORTEST_SECRET = 4
+"""Characters; to leave out what is shorter would garble every message."""
 
-_DIGITS = re.compile(r"\d(?:[ ().\-/]{0,2}\d){3,}")
-_EMAIL = re.compile(r"[^\s@\"'<>]+@[^\s@\"'<>]+")
-_TAG = re.compile(r"<[^<>]*>")
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
+_CERTIFICATE_ALERTS = re.compile(
+    r"ALERT_(?:CERTIFICATE_|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|NO_CERTIFICATE)"
+)
+"""What a server says about the client's certificate in a handshake (RFC 8446, 6.2), in OpenSSL's words."""
+
+_PERHAPS_A_STRANGER = "; a server that wants a client's certificate (OBI_CLIENT_CERT) may do so too"
+"""Some end the connection without a word, and what they mean can't be told from an outage."""
+
+_STRANGER = (
+    "the server refused the TLS connection over the client's certificate (not trusted, expired or missing); "
+    "check OBI_CLIENT_CERT and OBI_CLIENT_KEY"
+)
+
 _UNFIT = (UnfitRequestError, "something answers, but not as OBI v1 does; check the base URL")
+_UNFIT_TYPE = (
+    UnfitRequestError,
+    "the server does not speak this media type here; check the base URL, and OBI_MEDIA_TYPE (json or xml)",
+)
 _REFUSALS: dict[int, tuple[type[RefusedError], str]] = {
     401: (
         NotAuthorisedError,
-        "the credentials were refused; check OBI_USERNAME and OBI_PASSWORD or OBI_TOKEN (expired?)",
+        (
+            "the credentials were refused; check OBI_USERNAME and OBI_PASSWORD, OBI_TOKEN (expired?) or "
+            "OBI_TOKEN_COMMAND"
+        ),
     ),
     403: (NotAuthorisedError, "the user lacks the rights; ask for the rights to outbound campaigns"),
     407: (NotAuthorisedError, "the proxy wants credentials; put them into HTTPS_PROXY or HTTP_PROXY"),
     404: (NotFoundError, "nothing is there; check the base URL and the campaign's or customer's id"),
     410: (NotFoundError, "it is there no more; check the campaign's or customer's id"),
     405: _UNFIT,
-    406: _UNFIT,
-    415: _UNFIT,
+    406: _UNFIT_TYPE,
+    415: _UNFIT_TYPE,
     413: (TooLargeError, "the request is too large; send fewer customers at a time"),
 }
 _REFUSING = {status.value for status in HTTPStatus if 400 <= status < 500} - {408, 429}
@@ -76,6 +95,10 @@ class OversizeError(Exception):
     """The body of a 2xx answer is larger than any sound one."""
 
 
+class StrangerError(ClientError):
+    """The server ended the TLS handshake over our certificate, or over having none from us."""
+
+
 class DroppedError(ClientError):
     """The connection went away after the request may have been sent; the message says how."""
 
@@ -83,12 +106,20 @@ class DroppedError(ClientError):
 class Failures:
     """Makes the error of what went wrong with a call at ``base``, inside ``Again`` if it may be tried again.
 
-    ``clock`` gives POSIX seconds, for a ``Retry-After`` that is a date.
+    ``clock`` gives POSIX seconds, for a ``Retry-After`` that is a date. ``heard`` is to be set once the
+    server has answered anything.
     """
 
     def __init__(self, base: URL, *, clock: Callable[[], float]) -> None:
+        self._secrets: set[str] = set()
         self._host = base.host if base.is_default_port() else f"{base.host}:{base.port}"
+        self._over_tls = base.scheme == "https"
         self._clock = clock
+        self.heard = False
+
+    def hide(self, *secrets: str) -> None:
+        """Leave these out of errors, even where a server's answer repeats what it was sent."""
+        self._secrets.update(each for each in secrets if len(each) >= _SHORTEST_SECRET)
 
     def broken(self, call: Call, cause: Exception) -> Exception:
         """No whole answer came; ``cause`` is aiohttp's or the socket's exception, or an OversizeError."""
@@ -98,15 +129,14 @@ class Failures:
         if isinstance(cause, ClientHttpProxyError) and cause.status == 407:
             return self._error(*_REFUSALS[407], call, Answer(407, {}, b""))
         if isinstance(cause, ClientConnectorCertificateError):
-            sentence = (
-                "the server's certificate is not trusted; if it is the right server, "
-                "name its authority's certificates in OBI_CA_BUNDLE"
-            )
-            return self._error(UnreachableError, sentence, call)
+            return self._error(UnreachableError, _untrusted(cause), call)
+        if isinstance(cause, StrangerError) or is_stranger(cause):
+            return self._error(NotAuthorisedError, _STRANGER, call)
         if isinstance(cause, ClientConnectorError | ConnectionTimeoutError | ClientHttpProxyError):
-            sentence = f"no connection ({_reason(cause)}); check the base URL, the network and the proxy"
+            reason = self._reason(cause)
+            sentence = f"no connection ({reason}); check the base URL, the network and the proxy"
             return Again(self._error(UnreachableError, sentence, call))
-        return self._doubtful(call, _reason(cause))
+        return self._doubtful(call, self._reason(cause))
 
     def refused(self, call: Call, answer: Answer) -> Exception:
         """An answer came whose status is not 2xx."""
@@ -125,7 +155,7 @@ class Failures:
             return self._error(*_REFUSALS[status], call, answer)
         if status in _REFUSING:
             bad = self._error(BadRequestError, "the server refused what was sent; mend it", call, answer)
-            bad.body = answer.body.decode(errors="replace")
+            bad.body = self._without_secrets(answer.body)
             return bad
         return self._doubtful(call, "the server failed", answer)
 
@@ -133,6 +163,24 @@ class Failures:
         """An answer came whose status is 2xx and whose body is not what the document promises."""
         reason = f"the answer is not OBI v1's: {masked(str(why))}"
         return self._doubtful(call, reason, answer, kind=ContractError)
+
+    def tokenless(self, call: Call, why: Exception) -> NotAuthorisedError:
+        """Nothing was sent, or it was refused with 401: the command gives no (new) token."""
+        sentence = f"the command in OBI_TOKEN_COMMAND gave no token: {why}; try it by hand"
+        return self._error(NotAuthorisedError, sentence, call)
+
+    def unsendable(self, call: Call, why: Exception) -> BadRequestError:
+        """Nothing was sent: XML can't hold the body."""
+        bad = self._error(BadRequestError, f"nothing was sent: {why}; or send JSON (OBI_MEDIA_TYPE)", call)
+        bad.body = str(why)
+        return bad
+
+    def _reason(self, cause: Exception) -> str:
+        broken = isinstance(cause, DroppedError | ClientConnectorSSLError) or (
+            isinstance(cause, ClientConnectorError) and isinstance(cause.os_error, ConnectionResetError)
+        )
+        silent = broken and self._over_tls and not self.heard
+        return _reason(cause) + (_PERHAPS_A_STRANGER if silent else "")
 
     def _doubtful(
         self,
@@ -153,10 +201,18 @@ class Failures:
         status, excerpt = None, ""
         told = ""
         if answer:
-            status, excerpt = answer.status, masked(answer.body[: 8 * EXCERPT].decode(errors="replace"))
+            status = answer.status
+            text = self._without_secrets(answer.body[: 80 * EXCERPT])[: 8 * EXCERPT]
+            excerpt = masked(without_personal(text, *answer.asked) if text.strip() else "")
             told = f" (HTTP {status}: {excerpt})" if excerpt else f" (HTTP {status})"
         message = f"{call} at {self._host}: {sentence}{told}."
         return kind(message, call=str(call), status=status, excerpt=excerpt)
+
+    def _without_secrets(self, body: bytes) -> str:
+        text = body.decode(errors="replace")
+        for secret in sorted(self._secrets, key=len, reverse=True):  # one may hold another
+            text = text.replace(secret, "***")
+        return text
 
     def _retry_after(self, answer: Answer) -> float | None:
         text = answer.headers.get("Retry-After", "").strip()
@@ -170,19 +226,18 @@ class Failures:
         return max(0.0, until - (self._clock() if now is None else now))
 
 
-def masked(text: str) -> str:
-    """The beginning of ``text`` on one line, without tags, with e-mail addresses and long numbers masked.
-
-    Of four digits or more (separators between them do not matter) the last two stay.
-    """
-    parts = (" ".join(part.split()) for part in _TAG.split(text))  # "502" twice is no number
-    line = " ".join(_DIGITS.sub(_stars, part) for part in parts if part)
-    line = _EMAIL.sub("***@***", line)
-    return line if len(line) <= EXCERPT else line[: EXCERPT - 1] + "…"
+def is_stranger(cause: BaseException) -> bool:
+    """Whether the server ended the TLS handshake over our certificate: then it processed nothing."""
+    return any(_CERTIFICATE_ALERTS.search(str(each)) for each in (cause, cause.__cause__) if each)
 
 
-def _stars(number: re.Match[str]) -> str:
-    return "*" * (len(number[0]) - 2) + number[0][-2:]
+def _untrusted(cause: ClientConnectorCertificateError) -> str:
+    error = cause.certificate_error
+    why = getattr(error, "verify_message", "") or "not trusted"
+    return (
+        f"the server's certificate is not accepted ({why}); if it is the right server, name its authority's "
+        "certificates in OBI_CA_BUNDLE"
+    )
 
 
 def http_date(text: str) -> float | None:

@@ -3,17 +3,19 @@
 Names are the document's, in snake case. What a server adds is ignored, what it leaves out is None, and a word
 that a closed list does not know becomes a member of that list which equals no other: reading never fails
 over something new. Dates stay text, because ``9999-12-31T23:59:59Z`` ("not to be called again") does not
-fit into nanosecond timestamps; ``moment`` reads them.
+fit into nanosecond timestamps; ``moment`` reads them and ``instant`` writes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Self
 
 from msgspec import Struct, field, json
+
+from etl.errors import ContractError
 
 
 class _OpenEnum(StrEnum):
@@ -82,8 +84,22 @@ def moment(text: str | None) -> datetime | None:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
-class Statistics(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A campaign's figures, of all time or of one UTC day; times in seconds, None where not told."""
+def instant(when: date) -> str:
+    """The interface's text for a time: UTC, milliseconds, ``Z``. A time without a zone, and a day, are UTC.
+
+    A time that lies within the years 1 to 9999 in its own zone only is the first or last one that there is.
+    """
+    if not isinstance(when, datetime):
+        when = datetime.combine(when, time.min)
+    try:
+        when = when.astimezone(UTC) if when.tzinfo else when
+    except OverflowError:
+        when = datetime.max if when.year > 1 else datetime.min  # noqa: DTZ901  -- UTC is what comes next
+    return when.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+class _Figures(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is counted of calls; times in seconds, ``amount`` in whatever money, None where not told."""
 
     number_of_handled_customers: int | None = None
     number_of_calls: int | None = None
@@ -105,7 +121,37 @@ class Statistics(Struct, frozen=True, kw_only=True, rename="camel"):
     talking_time: float | None = None
     wrap_time: float | None = None
     number_of_customers: float | None = None
+
+
+class Statistics(_Figures, frozen=True, kw_only=True, rename="camel"):
+    """A campaign's figures, of all time or of one UTC day; times in seconds, None where not told."""
+
     number_of_agents: float | None = None
+
+
+class AgentStatistics(_Figures, frozen=True, kw_only=True, rename="camel"):
+    """The figures of one campaign and one agent over the days that were asked for (``GET /statistics``).
+
+    ``agent_id`` and ``agent_name`` are None for what the dialer did without an agent.
+    """
+
+    campaign_id: str
+    campaign_name: str | None = None
+    agent_id: str | None = None
+    agent_name: str | None = None
+
+
+class CustomerResultStatistics(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How many customers of a campaign have this combination of the three results.
+
+    The last two are None where they are not there; a sum over all rows is the number of customers that have
+    a result (the document, ``GET /campaigns/{id}/customerResultStatistics``).
+    """
+
+    result: str | None
+    call_result: str | None = None
+    classifier: str | None = None
+    count: int | None = None
 
 
 class CampaignStatistics(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -155,6 +201,48 @@ class Campaign(Struct, frozen=True, kw_only=True, rename="camel"):
         """``end_date`` as an aware time."""
         return moment(self.end_date)
 
+    def as_update(self) -> CampaignUpdate:
+        """The replacement that changes nothing: what to begin from, as ``replace(campaign.as_update(), …)``.
+
+        Raises ContractError where the server did not tell a dialing mode or queue, which every update needs.
+        """
+        if self.dialing_mode is None or not self.queue_id:
+            raise ContractError(
+                "The server told no dialing mode or no queue of the campaign, and an update must name both; "
+                "make it whole yourself."
+            )
+        return CampaignUpdate(
+            name=self.name,
+            dialing_mode=self.dialing_mode,
+            queue_id=self.queue_id,
+            remarks=self.remarks,
+            custom_ivr_number=self.custom_ivr_number,
+            start_date=self.start_date,
+            end_date=self.end_date,
+            time_zone=self.time_zone,
+            abandon_rate=self.abandon_rate,
+            increase_predictive_ratio=self.increase_predictive_ratio,
+        )
+
+
+class CampaignUpdate(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What a campaign is to be from now on, whole: what is left at None is cleared on the server.
+
+    Dates are ISO 8601 in UTC (``instant`` writes them). ``abandon_rate`` (0 to 2, in percent) and
+    ``increase_predictive_ratio`` (0 to 100, in percent) are for predictive campaigns only.
+    """
+
+    name: str
+    dialing_mode: DialingMode
+    queue_id: str
+    remarks: str | None = None
+    custom_ivr_number: str | None = None
+    start_date: str | None = None
+    end_date: str | None = None
+    time_zone: str | None = None
+    abandon_rate: float | None = None
+    increase_predictive_ratio: float | None = None
+
 
 class Attribute(Struct, frozen=True):
     """One named value that agents see beside a customer."""
@@ -200,7 +288,13 @@ class Script(Struct, frozen=True):
     """A script and its answers, as ``include_script=True`` adds them."""
 
     name: str | None = None
-    answers: list[ScriptAnswer] | None = None
+    wire_answers: list[ScriptAnswer] | ScriptAnswer | None = field(default=None, name="answers")
+
+    @property
+    def answers(self) -> tuple[ScriptAnswer, ...]:
+        """The answers in the order of the questions; a single one may have come without its list."""
+        held = self.wire_answers
+        return (held,) if isinstance(held, ScriptAnswer) else tuple(held or ())
 
 
 class StoredCustomer(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -302,6 +396,6 @@ class ItemResult(Struct, frozen=True, rename="camel"):
 _encode = json.Encoder().encode
 
 
-def encode(customer: NewCustomer) -> bytes:
-    """The JSON object (UTF-8) that stands for ``customer`` in a request."""
-    return _encode(customer)
+def encode(what: NewCustomer | CampaignUpdate) -> bytes:
+    """The JSON object (UTF-8) that stands for a customer, or a campaign's update, in a request."""
+    return _encode(what)

@@ -17,7 +17,7 @@ from etl.errors import ConfigError
 def proxy_for(url: URL) -> URL | None:
     """The proxy for ``url``, None for a direct connection; this machine itself is always direct.
 
-    Raises ConfigError for a proxy that is no HTTP proxy.
+    Raises ConfigError for a proxy that is no HTTP proxy, or no URL at all.
     """
     host = url.host or ""
     proxies = getproxies()
@@ -28,7 +28,12 @@ def proxy_for(url: URL) -> URL | None:
     setting = proxies.get(url.scheme) or proxies.get("all")
     if not setting:
         return None
-    proxy = URL(setting if "://" in setting else f"http://{setting}")
+    try:
+        proxy = URL(setting if "://" in setting else f"http://{setting}")
+    except ValueError:
+        raise ConfigError(
+            f"The environment names a proxy that is no URL; mend {url.scheme.upper()}_PROXY."
+        ) from None
     if proxy.scheme not in {"http", "https"}:
         raise ConfigError(
             f"The environment names a {proxy.scheme} proxy, and only HTTP proxies work here: "

@@ -26,14 +26,19 @@ from aiohttp import (
     TCPConnector,
 )
 from aiolimiter import AsyncLimiter
+from msgspec.structs import replace
 from yarl import URL
 
 from etl.obi.auth import auth_from
-from etl.obi.connection import Connection, headers_of, root_of, trust_of
-from etl.obi.failures import DroppedError, Failures, OversizeError, http_date
+from etl.obi.charsets import as_utf8
+from etl.obi.command import CommandError
+from etl.obi.connection import Connection, headers_of, root_of, speaks_xml
+from etl.obi.failures import DroppedError, Failures, OversizeError, StrangerError, http_date, is_stranger
 from etl.obi.proxy import proxy_for
 from etl.obi.retry import Retrier, RetryNotice, RetryPolicy
-from etl.obi.wire import UNREADABLE, Answer, Call, Reader
+from etl.obi.tls import tls_of
+from etl.obi.wire import JSON, UNREADABLE, XML, Answer, Call, Reader
+from etl.obi.xml import XmlError, from_json, is_xml, to_json
 
 T = TypeVar("T")
 Query = Mapping[str, str]
@@ -87,12 +92,17 @@ class Transport:
         self._base = root_of(connection)
         self._root = str(self._base)
         self._proxy = proxy_for(self._base)
-        self._ssl = trust_of(connection)
+        self._ssl = tls_of(connection)
         self._headers = headers_of(connection)
+        self._xml = speaks_xml(connection)
         self._auth = auth_from(
-            username=connection.username, password=connection.password, token=connection.token
+            username=connection.username,
+            password=connection.password,
+            token=connection.token,
+            token_command=connection.token_command,
         )
         self._failures = Failures(self._base, clock=clock)
+        self._failures.hide(connection.password, *connection.headers.values())
         self._retrier = Retrier(
             RetryPolicy(
                 attempts=connection.attempts,
@@ -144,43 +154,68 @@ class Transport:
     ) -> T:
         """What ``read`` makes of the answer to ``call`` at ``path`` (segments below the base URL).
 
-        Raises RefusedError and UnavailableError with their kin, and ContractError; ``failures`` says which
-        and when.
+        ``body`` and what ``read`` is given are JSON, also where XML travels. Raises RefusedError and
+        UnavailableError with their kin, and ContractError; ``failures`` says which and when.
         """
         url = _url(self._root, path)
+        if self._xml and body is not None and call.element:
+            try:
+                body = from_json(body, call.element)
+            except XmlError as why:
+                raise self._failures.unsendable(call, why) from None
         return await self._retrier(self._attempt, call, url, read, query, body)
 
     async def _attempt(
         self, call: Call, url: URL, read: Reader[T], query: Query | None, body: bytes | None
     ) -> T:
         try:
-            async with self._pace, self._slots:
-                answer = await self._exchange(call, url, query, body)
+            answer = await self._authorised(call, url, query, body)
+        except CommandError as why:
+            raise self._failures.tokenless(call, why) from None
         except (ClientError, OSError, OversizeError) as cause:
             # Without the cause: aiohttp's exceptions hold the request's headers and query.
             raise self._failures.broken(call, cause) from None
         if not 200 <= answer.status < 300:
             raise self._failures.refused(call, answer)
         try:
-            return read(answer)
+            return read(_in_json(call, answer))
         except UNREADABLE as why:
             raise self._failures.unreadable(call, answer, why) from None
 
-    async def _exchange(self, call: Call, url: URL, query: Query | None, body: bytes | None) -> Answer:
+    async def _authorised(self, call: Call, url: URL, query: Query | None, body: bytes | None) -> Answer:
+        """The answer to a request with credentials; once more with new ones, if there are, after a 401."""
+        credentials = await self._auth.headers()
+        answer = await self._exchange(call, url, query, body, credentials)
+        if answer.status == 401 and await self._auth.renew(credentials):
+            answer = await self._exchange(call, url, query, body, await self._auth.headers())
+        return answer
+
+    async def _exchange(
+        self, call: Call, url: URL, query: Query | None, body: bytes | None, credentials: Mapping[str, str]
+    ) -> Answer:
         if self._session is None:
             raise RuntimeError("the client is not open: use it in 'async with'")
-        headers = {"Accept": call.accept, **self._auth.headers()}
+        headers = {**self._media_types(call), **credentials}
+        self._failures.hide(*(value.partition(" ")[2] for value in credentials.values()))
+        async with self._pace, self._slots:
+            self.stats.requests += 1
+            started = time.perf_counter()
+            async with self._session.request(
+                call.method, url, params=query, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                self._failures.heard = True
+                self._compare_clocks(response.headers.get("Date", ""))
+                content = await _content(response)
+            self.stats.latencies.append(time.perf_counter() - started)
+        return Answer(response.status, response.headers, content, (body, query))
+
+    def _media_types(self, call: Call) -> dict[str, str]:
+        headers = {"Accept": call.accept}
         if call.content_type:
             headers["Content-Type"] = call.content_type
-        self.stats.requests += 1
-        started = time.perf_counter()
-        async with self._session.request(
-            call.method, url, params=query, data=body, headers=headers, allow_redirects=False
-        ) as response:
-            self._compare_clocks(response.headers.get("Date", ""))
-            content = await _content(response)
-        self.stats.latencies.append(time.perf_counter() - started)
-        return Answer(response.status, response.headers, content)
+        if self._xml:
+            return {name: value.replace(JSON, XML) for name, value in headers.items()}
+        return headers
 
     def _compare_clocks(self, date: str) -> None:
         # A date that came before, but later by our clock, can't raise the bound.
@@ -211,7 +246,7 @@ async def _send_once(request: ClientRequest, handler: ClientHandlerType) -> Clie
     except ClientConnectorError:
         raise
     except (ClientOSError, ServerDisconnectedError) as error:
-        raise DroppedError(type(error).__name__) from None
+        raise (StrangerError() if is_stranger(error) else DroppedError(type(error).__name__)) from None
 
 
 async def _content(response: ClientResponse) -> bytes:
@@ -228,16 +263,14 @@ async def _content(response: ClientResponse) -> bytes:
     except (ClientError, OSError):
         if good:
             raise
-    return _as_utf8(bytes(content), response.charset)
+    return as_utf8(bytes(content), response.charset)
 
 
-def _as_utf8(content: bytes, charset: str | None) -> bytes:
-    if charset and charset.lower() not in {"utf-8", "utf8"}:
-        try:
-            return content.decode(charset).encode()
-        except (LookupError, ValueError):
-            return content
-    return content.removeprefix(b"\xef\xbb\xbf")
+def _in_json(call: Call, answer: Answer) -> Answer:
+    """The answer as the reader wants it, whatever of the two it came in and we had asked for."""
+    if call.reads_data and is_xml(answer.body):
+        return replace(answer, body=to_json(answer.body, many=call.many))
+    return answer
 
 
 @lru_cache(maxsize=256)

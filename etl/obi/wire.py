@@ -15,39 +15,56 @@ T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
 
 JSON = "application/json"
+XML = "application/xml"
 HTML = "text/html"
 TEXT = "text/plain"
 ANY = "*/*"
 
-UNREADABLE = (msgspec.MsgspecError, ValueError)
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 """What a reader raises over a body that is not what the document promises."""
 
-_ID = re.compile(r'\s*"?([0-9A-Za-z-]{1,64})"?\s*', re.ASCII)
+_ID = re.compile(r'\s*"?((?!(?:null|true|false|ok)\b)[0-9A-Za-z-]{1,64})"?\s*', re.ASCII | re.IGNORECASE)
+"""What may be an id. GUIDs are due; of other words, only those that surely are none are told apart."""
 
 
 class Call(Struct, frozen=True):
-    """One operation of the interface: HTTP method, a name for messages, and the media types it needs."""
+    """One operation of the interface: HTTP method, a name for messages, and the media types it needs.
+
+    ``element`` is what a JSON body that is sent would be called as XML. ``many`` says that the answer is a
+    list.
+    """
 
     method: str
     name: str
     accept: str = JSON
     content_type: str = ""
+    element: str = ""
+    many: bool = False
 
     @property
     def changes(self) -> bool:
         """True if the call changes something, so that repeating it is not harmless."""
         return self.method != "GET"
 
+    @property
+    def reads_data(self) -> bool:
+        """True if an answer is data, in JSON or XML, rather than an id or nothing."""
+        return JSON in self.accept
+
     def __str__(self) -> str:
         return f"{self.method} {self.name}"
 
 
 class Answer(Struct, frozen=True):
-    """What came back: HTTP status, headers (names in any case) and the whole body."""
+    """What came back: HTTP status, headers (names in any case) and the whole body, in UTF-8.
+
+    ``asked`` is what the request held, body and query, which no error may repeat.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    asked: tuple[bytes | None, Mapping[str, str] | None] = (None, None)
 
 
 Reader = Callable[[Answer], T]
@@ -89,6 +106,19 @@ def tolerant_reader(kind: type[S]) -> Reader[list[S]]:
         except msgspec.ValidationError:
             held = msgspec.json.decode(answer.body, type=list[dict[str, Any]])
             return [_without_oddities(one, kind) for one in held]
+
+    return read
+
+
+def tolerant_one_reader(kind: type[S]) -> Reader[S]:
+    """A reader of one ``kind``, as tolerant as ``tolerant_reader``."""
+    strict = json_reader(kind)
+
+    def read(answer: Answer) -> S:
+        try:
+            return strict(answer)
+        except msgspec.ValidationError:
+            return _without_oddities(msgspec.json.decode(answer.body, type=dict[str, Any]), kind)
 
     return read
 
@@ -145,5 +175,6 @@ def read_id(answer: Answer) -> str:
 
 def read_nothing(answer: Answer) -> None:
     """Nothing is due from PUT and DELETE; a page of HTML says that something else answered."""
-    if answer.body.lstrip().startswith(b"<"):
+    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if answer.body.lstrip().startswith(b"<") and not kind.endswith(("/xml", "+xml")):
         raise ValueError("a page of HTML")

@@ -50,6 +50,11 @@ class Campaign(Struct, rename="camel", omit_defaults=True, kw_only=True, forbid_
         return {**plain, "dialerId": self.dialer_id}
 
 
+_WIRE_NAMES = {each.name: each.encode_name for each in msgspec.structs.fields(Campaign)}
+_LONGEST_TEXT = 1000
+_HIGHEST = {"abandon_rate": 2, "increase_predictive_ratio": 100}
+
+
 class CampaignUpdate(Struct, rename="camel", kw_only=True):
     """The body of ``PUT /campaigns/{id}``: a field that is left out is emptied."""
 
@@ -65,9 +70,12 @@ class CampaignUpdate(Struct, rename="camel", kw_only=True):
     increase_predictive_ratio: float | None = None
 
 
-def updated(campaign: Campaign, posted: object) -> Campaign:
-    """``campaign`` with all that a client may change taken from ``posted`` (JSON). Raises ValueError."""
-    update = msgspec.convert(posted, CampaignUpdate)
+def updated(campaign: Campaign, posted: object, *, loose: bool = False) -> Campaign:
+    """``campaign`` with all that a client may change taken from ``posted`` (decoded); the rest is ignored.
+
+    ``loose`` takes numbers in text for numbers, as XML has them. Raises ValueError.
+    """
+    update = msgspec.convert(posted, CampaignUpdate, strict=not loose)
     fields = {name: getattr(update, name) for name in update.__struct_fields__}
     return _checked(msgspec.structs.replace(campaign, **fields))
 
@@ -90,16 +98,38 @@ def new_campaign(name: str, **fields: object) -> Campaign:
 
 
 def _checked(campaign: Campaign) -> Campaign:
-    """The campaign with its ids and times in the interface's form."""
+    """The campaign with its ids and times in the interface's form. Raises ValueError."""
     if not campaign.name.strip():
         raise ValueError("a campaign needs a name")
-    ids = {name: values.id32(getattr(campaign, name)) for name in ("id", "dialer_id", "queue_id")}
-    for name, found in ids.items():
-        if found is None:
-            raise ValueError(f"{name} is neither id32 nor id36")
-    given = {name: getattr(campaign, name) for name in ("start_date", "end_date", "registered")}
-    times = {name: values.instant(time).replace(".000Z", "Z") for name, time in given.items() if time}
-    return msgspec.structs.replace(campaign, **ids, **times)
+    for name in ("name", "remarks", "custom_ivr_number"):
+        text = getattr(campaign, name) or ""
+        if len(text) > _LONGEST_TEXT or "\0" in text:
+            raise ValueError(f"{_WIRE_NAMES[name]} is too long, or has a NUL character")
+    for name, highest in _HIGHEST.items():
+        if not 0 <= (getattr(campaign, name) or 0) <= highest:
+            raise ValueError(f"{_WIRE_NAMES[name]} is a number from 0 to {highest}")
+    if campaign.time_zone is not None and campaign.time_zone not in values.time_zones():
+        raise ValueError(f"timeZone {campaign.time_zone!r} is not known")
+    return msgspec.structs.replace(
+        campaign,
+        **{name: _id(campaign, name) for name in ("id", "dialer_id", "queue_id")},
+        **{name: _time(campaign, name) for name in ("start_date", "end_date", "registered")},
+    )
+
+
+def _id(campaign: Campaign, name: str) -> str:
+    found = values.id32(getattr(campaign, name))
+    if found is None:
+        raise ValueError(f"{_WIRE_NAMES[name]} is neither id32 nor id36")
+    return found
+
+
+def _time(campaign: Campaign, name: str) -> str | None:
+    given = getattr(campaign, name)
+    try:
+        return given if given is None else values.shown(given)
+    except ValueError as error:
+        raise ValueError(f"{_WIRE_NAMES[name]} is {error}") from None
 
 
 def examples() -> list[Campaign]:

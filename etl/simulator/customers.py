@@ -15,9 +15,11 @@ from msgspec import Struct
 
 from etl.simulator import values
 from etl.simulator.dialect import Dialect
+from etl.simulator.texts import localised
 
 PHONE_ATTRIBUTES = ("Phone1", "Phone2", "Phone3")
 _PHONE_KEYS = {name.lower(): name for name in PHONE_ATTRIBUTES}
+_LONGEST_ECHO = 500
 _LARGEST_INTEGER = 2**31 - 1
 
 
@@ -63,27 +65,49 @@ class _Entry(Struct, rename="camel"):
     date: str | None = None
     agent_id: str | None = None
     dialing_mode: Literal["PREVIEW", "PREDICTIVE"] | None = None
-    preview_time: int | None = None
-    priority: int | None = None
+    preview_time: int | float | None = None
+    priority: int | float | None = None
     time_zone: str | None = None
     attributes: Any = None
+
+
+POSTED = tuple(each.encode_name for each in msgspec.structs.fields(_Entry))
+"""The interface's names of the fields that can be posted."""
 
 
 class InvalidCustomerError(ValueError):
     """Why a customer is refused: the text of an item's ``error``."""
 
 
-def not_unique(external_id: str) -> str:
+def not_unique(external_id: str, language: str = "en") -> str:
     """The reason why a second customer of this externalId is refused."""
-    return f"Invalid externalId: {external_id} : Value is not unique"
+    return localised(f"Invalid externalId: {external_id} : Value is not unique", language)
+
+
+def shown(answered: Any, form: str) -> Any:
+    """Customers, or one (decoded JSON), with their attributes in a dialect's ``form`` instead of wrapped."""
+    for each in answered if isinstance(answered, list) else [answered]:
+        match each:
+            case {"attributes": {"attribute": list(listed)}} if form == "bare":
+                each["attributes"] = listed
+            case {"attributes": {"attribute": [single]}} if form == "single":
+                each["attributes"] = {"attribute": single}
+    return answered
 
 
 def draft(posted: object, *, now: str, dialect: Dialect, loose: bool = False) -> Customer:
     """The customer that ``posted`` (decoded) makes, if its externalId is free.
 
     ``now`` becomes its modification date. ``loose`` takes numbers in text for numbers, as XML has them.
-    Raises InvalidCustomerError.
+    Raises InvalidCustomerError, in the dialect's language.
     """
+    try:
+        return _draft(posted, now=now, dialect=dialect, loose=loose)
+    except InvalidCustomerError as error:
+        raise InvalidCustomerError(localised(str(error), dialect.language)) from None
+
+
+def _draft(posted: object, *, now: str, dialect: Dialect, loose: bool) -> Customer:
     try:
         entry = msgspec.convert(posted, _Entry, strict=not loose)
     except msgspec.ValidationError as error:
@@ -111,9 +135,11 @@ def draft(posted: object, *, now: str, dialect: Dialect, loose: bool = False) ->
 
 def _attributes(posted: object) -> list[Attribute]:
     """Attributes in any form in use: wrapped, a bare list, and one object in place of a list."""
+    if posted == {}:
+        return []
     if isinstance(posted, dict) and "attribute" in posted:
         posted = posted["attribute"]
-    if posted is None or posted == {}:
+    if posted is None:
         return []
     try:
         found = msgspec.convert(posted if isinstance(posted, list) else [posted], list[Attribute])
@@ -133,7 +159,7 @@ def _numbers(given: str | None, attributes: list[Attribute], dialect: Dialect) -
         given = ";".join(numbers)
     grammar = _number_grammar(dialect.shortest_number, dialect.longest_number)
     if len(numbers) > len(PHONE_ATTRIBUTES) or not all(map(grammar.fullmatch, numbers)):
-        raise InvalidCustomerError(f"Invalid numbers: '{given}'")
+        raise InvalidCustomerError(f"Invalid numbers: '{_echo(given)}'")
     return numbers
 
 
@@ -166,7 +192,7 @@ def _date(given: str | None) -> str | None:
     try:
         return values.instant(given).replace(".000Z", "Z")
     except ValueError as error:
-        raise InvalidCustomerError(f"Invalid date: {given} : {error}") from None
+        raise InvalidCustomerError(f"Invalid date: {_echo(given)} : {error}") from None
 
 
 def _agent_id(given: str | None) -> str | None:
@@ -174,14 +200,22 @@ def _agent_id(given: str | None) -> str | None:
         return None
     agent = values.id32(given)
     if agent is None:
-        raise InvalidCustomerError(f"Invalid agentId: {given}")
+        raise InvalidCustomerError(f"Invalid agentId: {_echo(given)}")
     return agent
 
 
-def _count(name: str, given: int | None) -> int | None:
-    if given is not None and not 0 <= given <= _LARGEST_INTEGER:
+def _count(name: str, given: float | None) -> int | None:
+    """A whole number; in JSON ``5.0`` is one too (JSON Schema)."""
+    if given is None:
+        return None
+    if not 0 <= given <= _LARGEST_INTEGER or given != int(given):
         raise InvalidCustomerError(f"Invalid {name}: {given}")
-    return given
+    return int(given)
+
+
+def _echo(given: str) -> str:
+    """A value as a reason repeats it: all of it, unless it is absurd."""
+    return given if len(given) <= _LONGEST_ECHO else f"{given[:_LONGEST_ECHO]}…"
 
 
 @functools.cache
@@ -191,5 +225,5 @@ def _zones() -> frozenset[str]:
 
 def _time_zone(given: str | None) -> str | None:
     if given is not None and given not in _zones():
-        raise InvalidCustomerError(f"Invalid timeZone: {given}")
+        raise InvalidCustomerError(f"Invalid timeZone: {_echo(given)}")
     return given

@@ -13,30 +13,32 @@ import msgspec
 from etl.simulator import campaigns, search, values
 from etl.simulator.campaigns import Campaign
 from etl.simulator.customers import Customer, InvalidCustomerError, draft, not_unique
+from etl.simulator.dialect import Dialect
 from etl.simulator.messages import HTML, JSON, Answer, Call, Refusal, json_answer
 from etl.simulator.store import Store
 
 Handler = Callable[[Store, Call], Answer]
 
 _NO_CONTENT = Answer(status=204)
+_MOST_CUSTOMERS = 10_000  # in one request; the document recommends a hundred
 
 
 def list_campaigns(store: Store, call: Call) -> Answer:
     """``GET /campaigns``."""
-    statistics = search.boolean(call.query, "statistics")
-    for name in ("statisticsDate", "agentId"):
-        if name in call.query and not statistics:
-            raise Refusal(400, f"{name} needs statistics=true")
+    asked = search.statistics_search(call.query)
     found = search.campaign_filter(call.query, [_with_counters(store, each) for each in store.campaigns()])
-    if "agentId" in call.query:
-        search.agent_ids(call.query)
-        found = []  # only campaigns with statistics for these agents are asked for, and none has any yet
+    if asked is not None:
+        found = [_with_statistics(store, each, asked=asked) for each in found]
+        if asked.agents is not None:
+            found = [each for each in found if "stats" in each]
     return json_answer(found)
 
 
 def get_campaign(store: Store, call: Call) -> Answer:
     """``GET /campaigns/{campaignId}``."""
-    return json_answer(_with_counters(store, _campaign(store, call)))
+    found = _with_counters(store, _campaign(store, call))
+    asked = search.statistics_search(call.query)
+    return json_answer(found if asked is None else _with_statistics(store, found, asked=asked))
 
 
 def put_campaign(store: Store, call: Call) -> Answer:
@@ -45,7 +47,7 @@ def put_campaign(store: Store, call: Call) -> Answer:
     with store.transaction():
         campaign = _campaign(store, call)
         try:
-            store.put_campaigns([campaigns.updated(campaign, posted)])
+            store.put_campaigns([campaigns.updated(campaign, posted, loose=call.loose)])
         except ValueError as error:
             raise Refusal(400, f"Invalid campaign: {error}") from None
     return msgspec.structs.replace(_NO_CONTENT, committed=1)
@@ -65,10 +67,29 @@ def put_status(store: Store, call: Call) -> Answer:
     return msgspec.structs.replace(_NO_CONTENT, committed=1)
 
 
+def get_result_statistics(store: Store, call: Call) -> Answer:
+    """``GET /campaigns/{campaignId}/customerResultStatistics``."""
+    return json_answer(store.results(_campaign(store, call).id))
+
+
+def get_statistics(store: Store, call: Call) -> Answer:
+    """``GET /statistics``."""
+    first_day, last_day = search.days(call.query)
+    asked = {name: search.ids(call.query, name) for name in ("campaignId", "agentId") if name in call.query}
+    return json_answer(
+        store.statistics.grouped(
+            first_day=first_day,
+            last_day=last_day,
+            campaigns=asked.get("campaignId"),
+            agents=asked.get("agentId"),
+        )
+    )
+
+
 def list_customers(store: Store, call: Call) -> Answer:
     """``GET /campaigns/{campaignId}/customers``."""
     campaign = _campaign(store, call)
-    found = store.find(campaign.id, search.customer_search(call.query))
+    found = store.find(campaign.id, search.customer_search(call.query, store.dialect))
     return Answer(status=200, body=b"[%s]" % b",".join(found), content_type=JSON)
 
 
@@ -90,7 +111,7 @@ def delete_customer(store: Store, call: Call) -> Answer:
 def add_customer(store: Store, call: Call) -> Answer:
     """``POST /campaigns/{campaignId}/customers``: the id as HTML, and where the customer is."""
     campaign = _campaign(store, call)
-    (added,) = _add(store, campaign, call, [_json(call)], all_or_nothing=False)
+    (added,) = _add(store, call, campaign=campaign, posted=[_json(call)])
     if isinstance(added, str):
         raise Refusal(400, added)
     return Answer(
@@ -109,7 +130,9 @@ def add_customers(store: Store, call: Call) -> Answer:
     posted = _json(call)
     if not isinstance(posted, list):
         raise Refusal(400, "An array of customers is expected")
-    added = _add(store, campaign, call, posted, all_or_nothing=stop)
+    if len(posted) > _MOST_CUSTOMERS:
+        raise Refusal(413, f"More than {_MOST_CUSTOMERS} customers in one request")
+    added = _add(store, call, campaign=campaign, posted=posted, all_or_nothing=stop)
     refused = sum(isinstance(each, str) for each in added)
     stopped = stop and refused > 0
     answer = json_answer([_item(each, stopped=stopped) for each in added])
@@ -117,42 +140,45 @@ def add_customers(store: Store, call: Call) -> Answer:
 
 
 def _add(
-    store: Store, campaign: Campaign, call: Call, posted: Sequence[object], *, all_or_nothing: bool
+    store: Store, call: Call, *, campaign: Campaign, posted: Sequence[object], all_or_nothing: bool = False
 ) -> list[Customer | str]:
     """For each of ``posted`` the customer it made, or the reason why it is refused.
 
-    With ``all_or_nothing`` one refusal is enough for none to be stored.
+    With ``all_or_nothing`` one refusal is enough for none to be stored. Checking and storing are one
+    transaction, so that of many who post an externalId at once exactly one gets it.
     """
-    drafts = [_draft(store, each, loose=call.loose) for each in posted]
+    now = store.now()
+    drafts = [_draft(store.dialect, each, now=now, loose=call.loose) for each in posted]
+    keys = Counter(store.key(each.external_id) for each in drafts if isinstance(each, Customer))
     with store.transaction():
-        asked = [each.external_id for each in drafts if isinstance(each, Customer)]
-        taken = store.taken(campaign.id, asked, as_of=call.as_of)
-        if all_or_nothing:
-            # The document's example refuses both copies of an externalId that a request brings twice.
-            taken.update(name for name, times in Counter(asked).items() if times > 1)
-        checked = _refuse_taken(drafts, taken)
+        taken = store.taken(campaign.id, keys, as_of=call.as_of)
+        if all_or_nothing or store.dialect.duplicates == "none":
+            # The document's example of a stop refuses both copies of an externalId that comes twice.
+            taken.update(key for key, times in keys.items() if times > 1)
+        checked = _refuse_taken(store, drafts, taken=taken)
         accepted = [each for each in checked if isinstance(each, Customer)]
         if len(accepted) == len(checked) or not all_or_nothing:
             store.insert(campaign.id, accepted)
     return checked
 
 
-def _draft(store: Store, posted: object, *, loose: bool) -> Customer | str:
+def _draft(dialect: Dialect, posted: object, *, now: str, loose: bool) -> Customer | str:
     try:
-        return draft(posted, now=store.now(), dialect=store.dialect, loose=loose)
+        return draft(posted, now=now, dialect=dialect, loose=loose)
     except InvalidCustomerError as error:
         return str(error)
 
 
-def _refuse_taken(drafts: Sequence[Customer | str], taken: set[str]) -> list[Customer | str]:
+def _refuse_taken(store: Store, drafts: Sequence[Customer | str], *, taken: set[str]) -> list[Customer | str]:
     checked: list[Customer | str] = []
     for each in drafts:
-        if isinstance(each, Customer) and each.external_id in taken:
-            checked.append(not_unique(each.external_id))
+        if isinstance(each, str):
+            checked.append(each)
+        elif (key := store.key(each.external_id)) in taken:
+            checked.append(not_unique(each.external_id, store.dialect.language))
         else:
             checked.append(each)
-            if isinstance(each, Customer):
-                taken.add(each.external_id)
+            taken.add(key)
     return checked
 
 
@@ -177,10 +203,20 @@ def _with_counters(store: Store, campaign: Campaign) -> dict[str, object]:
     return {**campaign.as_dict(), **store.counters(campaign.id)}
 
 
+def _with_statistics(
+    store: Store, shown: dict[str, object], *, asked: search.StatisticsSearch
+) -> dict[str, object]:
+    stats = store.statistics.of_campaign(
+        str(shown["id"]), now=store.now(), day=asked.day, agents=asked.agents
+    )
+    return {**shown, "stats": stats} if stats else shown
+
+
 def _json(call: Call) -> object:
     try:
         return msgspec.json.decode(call.body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refusal(400, f"Malformed JSON: {error}") from None
+        reason = str(error).removeprefix("JSON is malformed: ")
+        raise Refusal(400, f"Malformed JSON: {reason}") from None
     except RecursionError:
         raise Refusal(400, "Malformed JSON: it is nested too deeply") from None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import random
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct, field
 
 from etl.simulator import faults
@@ -33,16 +36,22 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse with ValueError what could never happen."""
-        if self.mode not in faults.MODES:
-            raise ValueError(f"there is no fault mode {self.mode!r}; there are {', '.join(faults.MODES)}")
+        faults.check(self.mode, self.params)
         if sum(each is not None for each in (self.nth, self.every, self.rate)) > 1:
             raise ValueError("give one of nth, every and rate")
-        if isinstance(self.nth, int) and self.nth < 1:
+        if self.nth == [] or any(each < 1 for each in self.numbers):
             raise ValueError("nth counts from 1")
+        if self.times is not None and self.times < 1:
+            raise ValueError("times counts from 1")
         if self.every is not None and self.every < 1:
             raise ValueError("every counts from 1")
         if self.rate is not None and not 0 <= self.rate <= 1:
             raise ValueError("rate is a share from 0 to 1")
+
+    @property
+    def numbers(self) -> list[int]:
+        """``nth`` as a list."""
+        return [] if self.nth is None else [self.nth] if isinstance(self.nth, int) else self.nth
 
 
 class _Rule:
@@ -74,7 +83,7 @@ class _Rule:
     def _hits(self, number: int) -> bool:
         fault = self.fault
         if fault.nth is not None:
-            return number in ([fault.nth] if isinstance(fault.nth, int) else fault.nth)
+            return number in fault.numbers
         if fault.every is not None:
             return number % fault.every == 0
         if fault.rate is not None:
@@ -107,3 +116,12 @@ class Plan:
     def state(self) -> list[Mapping[str, object]]:
         """Each rule with the number of requests it looked at (``seen``) and of its ``hits``."""
         return [{"fault": rule.fault, "seen": rule.seen, "hits": rule.hits} for rule in self._rules]
+
+
+def read_faults(path: Path) -> list[Fault]:
+    """The rules in a JSON file: a list, or one. Raises ValueError, which names the file, and OSError."""
+    try:
+        given = msgspec.json.decode(path.read_bytes().removeprefix(codecs.BOM_UTF8))
+        return msgspec.convert(given if isinstance(given, list) else [given], list[Fault])
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: {error}") from None

@@ -6,13 +6,16 @@ import fnmatch
 import re
 from collections.abc import Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from etl.simulator import values
+from etl.simulator.dialect import Dialect
 from etl.simulator.messages import Refusal
 
+_LONGEST_PATTERN = 10_000  # SQLite refuses those above 50,000 bytes
+
 _CUSTOMER_FIELDS = {
-    "externalId": "external_id",
     "result": "result",
     **{
         name: f"CAST(json_extract(body, '$.{name}') AS TEXT)"
@@ -58,13 +61,25 @@ class CustomerSearch(Struct, frozen=True):
     include_script: bool
 
 
-def customer_search(query: Mapping[str, str]) -> CustomerSearch:
+class StatisticsSearch(Struct, frozen=True):
+    """The figures that are asked for: of one UTC day or (None) in total and of the present one, and whose."""
+
+    day: str | None
+    agents: Sequence[str] | None
+
+
+def customer_search(query: Mapping[str, str], dialect: Dialect) -> CustomerSearch:
     """What the query of ``GET …/customers`` means; parameters that are not known are ignored.
 
     Raises Refusal (400) for a value that can't be read.
     """
     terms = [
-        *(_text_term(column, query[name]) for name, column in _CUSTOMER_FIELDS.items() if name in query),
+        *_external_id_terms(query, dialect),
+        *(
+            _text_term(column, _text(query, name))
+            for name, column in _CUSTOMER_FIELDS.items()
+            if name in query
+        ),
         *_time_terms(query),
         *_agent_terms(query),
         *_attribute_terms(query),
@@ -81,14 +96,22 @@ def customer_search(query: Mapping[str, str]) -> CustomerSearch:
 _Term = tuple[str, list[str]]
 
 
-def _text_term(column: str, value: str, *, parameter: str = "?") -> _Term:
+def _text_term(column: str, value: str) -> _Term:
     if values.is_pattern(value):
-        return f"{column} GLOB {parameter}", [values.as_glob(value)]
-    return f"{column} = {parameter}", [value]
+        return f"{column} GLOB ?", [values.as_glob(value)]
+    return f"{column} = ?", [value]
 
 
-def _caseless_term(field: str, value: str) -> _Term:
-    return _text_term(f"lower(json_extract(value, '$.{field}'))", value, parameter="lower(?)")
+def _external_id_terms(query: Mapping[str, str], dialect: Dialect) -> list[_Term]:
+    """The folded column has the index."""
+    if "externalId" not in query:
+        return []
+    value = _text(query, "externalId")
+    if dialect.ids_ignore_case:
+        return [_text_term("folded_id", value.casefold())]
+    if values.is_pattern(value):
+        return [_text_term("external_id", value)]
+    return [_text_term("folded_id", value.casefold()), _text_term("external_id", value)]
 
 
 def _time_terms(query: Mapping[str, str]) -> list[_Term]:
@@ -103,31 +126,58 @@ def _time_terms(query: Mapping[str, str]) -> list[_Term]:
 def _agent_terms(query: Mapping[str, str]) -> list[_Term]:
     if "agentId" not in query:
         return []
-    agents = agent_ids(query)
-    marks = ", ".join("?" * len(agents))
-    return [(f"json_extract(body, '$.agentId') IN ({marks})", agents)]
+    agents = msgspec.json.encode(ids(query, "agentId")).decode()
+    return [("json_extract(body, '$.agentId') IN (SELECT value FROM json_each(?))", [agents])]
 
 
 def _attribute_terms(query: Mapping[str, str]) -> list[_Term]:
-    """Case does not count here: the document finds ``Classification``/``Gold`` by lower-case values."""
     if "attributeName" not in query:
         if "attributeValue" in query:
             raise Refusal(400, "attributeName is mandatory when attributeValue is given")
         return []
-    where, found = _caseless_term("name", query["attributeName"])
+    where, found = _caseless_term("name", _text(query, "attributeName"))
     if "attributeValue" in query:
-        value, more = _caseless_term("value", query["attributeValue"])
+        value, more = _caseless_term("value", _text(query, "attributeValue"))
         where, found = f"{where} AND {value}", found + more
     rows = "json_each(body, '$.attributes.attribute')"
     return [(f"EXISTS (SELECT 1 FROM {rows} WHERE {where})", found)]  # noqa: S608  -- fixed fragments
+
+
+def _caseless_term(field: str, value: str) -> _Term:
+    """Case does not count here: the document finds ``Classification``/``Gold`` by lower-case values."""
+    fold = "lower" if value.isascii() else "casefold"  # ours costs a call into Python for each attribute
+    return _text_term(f"{fold}(json_extract(value, '$.{field}'))", value.casefold())
+
+
+def statistics_search(query: Mapping[str, str]) -> StatisticsSearch | None:
+    """The figures that the query of ``GET /campaigns`` or of a single one asks for, None without.
+
+    Raises Refusal (400).
+    """
+    if not boolean(query, "statistics"):
+        for name in ("statisticsDate", "agentId"):
+            if name in query:
+                raise Refusal(400, f"{name} needs statistics=true")
+        return None
+    return StatisticsSearch(
+        day=_time(query, "statisticsDate")[:10] if "statisticsDate" in query else None,
+        agents=ids(query, "agentId") if "agentId" in query else None,
+    )
+
+
+def days(query: Mapping[str, str]) -> tuple[str, str]:
+    """The first and the last UTC day that the query of ``GET /statistics`` means. Raises Refusal (400)."""
+    first = _time(query, "startDate") if "startDate" in query else "0001-01-01"
+    last = _time(query, "endDate") if "endDate" in query else "9999-12-31"
+    return first[:10], last[:10]
 
 
 def campaign_filter(query: Mapping[str, str], campaigns: list[dict[str, object]]) -> list[dict[str, object]]:
     """Those of ``campaigns`` that the query of ``GET /campaigns`` means. Raises Refusal (400)."""
     for name in _CAMPAIGN_FIELDS:
         if name in query:
-            pattern = _as_regex(query[name])
-            campaigns = [each for each in campaigns if pattern.fullmatch(str(each.get(name, "")))]
+            pattern = _as_regex(_text(query, name))
+            campaigns = [each for each in campaigns if name in each and pattern.fullmatch(str(each[name]))]
     for name in _CAMPAIGN_IDS:
         if name in query:
             wanted = _id(query[name], name)
@@ -150,9 +200,9 @@ def boolean(query: Mapping[str, str], name: str) -> bool:
     return value == "true"
 
 
-def agent_ids(query: Mapping[str, str]) -> list[str]:
-    """The ids in the comma-separated ``agentId``. Raises Refusal (400)."""
-    return [_id(part.strip(), "agentId") for part in query["agentId"].split(",")]
+def ids(query: Mapping[str, str], name: str) -> list[str]:
+    """The ids of a comma-separated parameter. Raises Refusal (400)."""
+    return [_id(part.strip(), name) for part in query[name].split(",")]
 
 
 def _as_regex(value: str) -> re.Pattern[str]:
@@ -175,6 +225,16 @@ def _time(query: Mapping[str, str], name: str) -> str:
         return values.instant(query[name])
     except ValueError as error:
         raise Refusal(400, f"Invalid {name}: {error}") from None
+
+
+def _text(query: Mapping[str, str], name: str) -> str:
+    """A value to search for. Raises Refusal (400) for one that SQLite or UTF-8 can't hold."""
+    value = query[name]
+    if "\0" in value or any("\ud800" <= each <= "\udfff" for each in value):
+        raise Refusal(400, f"Invalid {name}: there is a character that is not allowed")
+    if len(value) > _LONGEST_PATTERN and values.is_pattern(value):
+        raise Refusal(400, f"Invalid {name}: the pattern is too long")
+    return value
 
 
 def _integer(query: Mapping[str, str], name: str, *, default: int) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import secrets
 import time
+import zoneinfo
 from datetime import UTC, datetime
 
 _ID = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -36,23 +38,47 @@ def instant(text: str) -> str:
         raise ValueError("not an ISO 8601 time")
     given = datetime.fromisoformat(text)
     try:
-        return _written(given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC))
+        return written(given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC))
     except OverflowError:
         raise ValueError("a time outside the years 1 to 9999") from None
 
 
+def shown(text: str) -> str:
+    """A time as the interface shows those that were set: as ``instant`` gives it, but whole seconds bare.
+
+    Raises ValueError.
+    """
+    return instant(text).replace(".000Z", "Z")
+
+
 def now() -> str:
-    """The present time, written as ``instant`` does."""
-    return _written(datetime.now(UTC))
+    """The present real time, written as ``instant`` does."""
+    return written(datetime.now(UTC))
 
 
-def _written(moment: datetime) -> str:
+def written(moment: datetime) -> str:
+    """A time in UTC, written as ``instant`` does."""
     return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
+
+
+def moment(text: str) -> datetime:
+    """The time that ``instant`` or ``written`` wrote."""
+    return datetime.fromisoformat(text)
+
+
+@functools.cache
+def time_zones() -> frozenset[str]:
+    """The names of all time zones (IANA)."""
+    return frozenset(zoneinfo.available_timezones())
 
 
 def is_pattern(text: str) -> bool:
     """Whether a search value has a wildcard."""
     return "*" in text or "?" in text
+
+
+NEVER = "9999-12-31T23:59:59Z"
+"""The ``date`` of a customer who is not to be called again, as the interface's document shows it."""
 
 
 def as_glob(text: str) -> str:

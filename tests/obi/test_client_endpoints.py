@@ -11,11 +11,10 @@ import pytest
 from aioresponses import CallbackResult, aioresponses
 from yarl import URL
 
-from etl.errors import ConfigError
+from etl.errors import ConfigError, UnknownOutcomeError
 from etl.obi import Client, Connection
 from etl.obi.models import CampaignStatus, NewCustomer
 from etl.obi.proxy import proxy_for
-from etl.obi.query import to_query
 
 BASE = "https://obi.example.com/RI/obi"
 CUSTOMERS = f"{BASE}/campaigns/C/customers"
@@ -34,7 +33,7 @@ def obi() -> Client:
 async def drain(obi: Client, **more: Any) -> list[list[str]]:
     """The externalIds of every page."""
     async with obi:
-        pages = [page async for page in obi.customers.iterate("C", **more)]
+        pages = [page async for page in obi.customers.pages("C", **more)]
     return [[customer.external_id or "" for customer in page] for page in pages]
 
 
@@ -136,6 +135,16 @@ async def test_a_case_variant_is_no_sign_of_an_ignored_filter(mocked_http: aiore
         assert not obi.customers.ignores_filters
 
 
+@pytest.mark.parametrize("body", [b"null", b"true", b'"OK"'])
+async def test_a_word_that_is_no_id_leaves_the_outcome_in_doubt(
+    mocked_http: aioresponses, obi: Client, body: bytes
+) -> None:
+    mocked_http.post(CUSTOMERS, status=200, body=body)
+    async with obi:
+        with pytest.raises(UnknownOutcomeError):
+            await obi.customers.add("C", NewCustomer(external_id="7"))
+
+
 @pytest.mark.parametrize("status", [200, 201, 202, 207])
 async def test_any_2xx_is_a_success(mocked_http: aioresponses, obi: Client, status: int) -> None:
     mocked_http.post(f"{CUSTOMERS}/list", status=status, body=b'[{"statusCode":201,"id":"A"}]')
@@ -163,16 +172,6 @@ async def test_campaigns_and_single_things_are_found_where_the_document_says(
         assert (await obi.customers.get("C", "K")).external_id == "0042"
 
 
-def test_filters_take_the_interface_s_names() -> None:
-    assert to_query(
-        {"external_id": "7", "modification_date_end": "x", "queueId": "Q", "last_b_number": 3, "a": None}
-    ) == {"externalId": "7", "modificationDateEnd": "x", "queueId": "Q", "lastBNumber": "3"}
-    assert to_query({"statistics": True, "include_script": False}) == {
-        "statistics": "true",
-        "includeScript": "false",
-    }
-
-
 @pytest.mark.parametrize(
     "bad",
     [
@@ -181,6 +180,7 @@ def test_filters_take_the_interface_s_names() -> None:
         {"base_url": "ftp://obi.example.com"},
         {"base_url": "https://"},
         {"base_url": "https://[broken"},
+        {"base_url": "https://obi example.com/RI/obi"},
         {"base_url": "https://user:secret@obi.example.com/RI/obi"},
         {"base_url": "https://obi.example.com/RI/obi?key=secret"},
         {"username": "a:b", "password": "secret"},
@@ -189,8 +189,15 @@ def test_filters_take_the_interface_s_names() -> None:
         {"headers": {"x-api-key": "secret\r\nX-Evil: 1"}},
         {"headers": {"x api key": "secret"}},
         {"headers": {"": "secret"}},
+        {"headers": {"Content-Length": "5"}},
         {"ca_bundle": "/nowhere/ca.pem"},
         {"ca_bundle": __file__},
+        {"token_command": "echo 'secret"},
+        {"token_command": "  "},
+        {"token_command": "secret-that-is-no-program"},
+        {"client_key": "/nowhere/secret.pem"},
+        {"client_cert": "/nowhere/client.pem"},
+        {"media_type": "secret"},
     ],
 )
 def test_a_connection_that_can_not_be_used_is_refused_before_anything_is_sent(bad: dict[str, Any]) -> None:
@@ -221,6 +228,14 @@ def test_the_proxy_is_the_environment_s(
 ) -> None:
     monkeypatch.setattr("os.environ", environment)
     assert proxy_for(URL(url)) == (URL(proxy) if proxy else None)
+
+
+@pytest.mark.parametrize("proxy", ["http://u:word@[bad", "http://u:word@proxy.example:99999"])
+def test_a_proxy_that_is_no_url_is_refused_in_words(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setattr("os.environ", {"https_proxy": proxy})
+    with pytest.raises(ConfigError, match="mend HTTPS_PROXY") as caught:
+        proxy_for(URL(BASE))
+    assert "word" not in str(caught.value)
 
 
 def test_a_socks_proxy_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

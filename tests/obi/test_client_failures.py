@@ -6,6 +6,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Literal
 
 import pytest
 from aiohttp import (
@@ -34,8 +35,8 @@ from etl.errors import (
     UnreachableError,
 )
 from etl.obi import Client, Connection
-from etl.obi.failures import EXCERPT, masked
-from etl.obi.models import CampaignStatus, NewCustomer
+from etl.obi.models import Attributes, CampaignStatus, CampaignUpdate, DialingMode, NewCustomer, encode
+from etl.obi.privacy import EXCERPT, masked
 
 BASE = "https://obi.example.com/RI/obi"
 ANY_URL = re.compile(r"^https://obi\.example\.com/")
@@ -43,14 +44,19 @@ KEY = ConnectionKey(
     "obi.example.com", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None
 )
 
+UPDATE = CampaignUpdate(name="Renewals", dialing_mode=DialingMode.PREVIEW, queue_id="Q")
+
 Call = Callable[[Client], Awaitable[object]]
 CALLS: dict[str, Call] = {
     "GET campaigns": lambda obi: obi.campaigns.list(),
     "GET campaigns/ID": lambda obi: obi.campaigns.get("C"),
+    "GET campaigns/ID/customerResultStatistics": lambda obi: obi.campaigns.result_statistics("C"),
+    "GET statistics": lambda obi: obi.statistics.list(),
     "GET customers": lambda obi: obi.customers.list("C"),
     "GET customers/ID": lambda obi: obi.customers.get("C", "K"),
     "POST customers": lambda obi: obi.customers.add("C", NewCustomer(external_id="7")),
     "POST customers/list": lambda obi: obi.customers.add_list("C", [b"{}", b"{}"]),
+    "PUT campaigns/ID": lambda obi: obi.campaigns.update("C", UPDATE),
     "PUT campaigns/ID/status": lambda obi: obi.campaigns.set_status("C", CampaignStatus.PASSIVE),
     "DELETE customers/ID": lambda obi: obi.customers.delete("C", "K"),
 }
@@ -239,7 +245,9 @@ async def test_an_answer_that_does_not_tell_of_every_item_leaves_the_batch_in_do
     assert obi.stats.requests == 1
 
 
-@pytest.mark.parametrize("name", ["POST customers", "PUT campaigns/ID/status", "DELETE customers/ID"])
+@pytest.mark.parametrize(
+    "name", ["POST customers", "PUT campaigns/ID", "PUT campaigns/ID/status", "DELETE customers/ID"]
+)
 async def test_a_page_where_nothing_or_an_id_was_due_leaves_a_change_in_doubt(
     mocked_http: aioresponses, obi: Client, name: str
 ) -> None:
@@ -300,6 +308,57 @@ async def test_a_bad_request_keeps_its_body_in_clear_and_out_of_the_message(
     assert "7946" not in str(error)
 
 
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("name", CALLS)
+async def test_what_proves_who_we_are_is_in_no_error_even_where_the_server_repeats_it(
+    mocked_http: aioresponses, sleep: Callable[[float], Awaitable[None]], name: str, status: int
+) -> None:
+    obi = Client(
+        Connection(
+            base_url=BASE,
+            attempts=1,
+            username="u",
+            password="pass-word",
+            headers={"x-api-key": "pass-word-2"},
+        ),
+        sleep=sleep,
+    )
+    echo = b"<p>Authorization: Basic dTpwYXNzLXdvcmQ= (u:pass-word) x-api-key: pass-word-2</p>"
+    script(mocked_http, name, status=status, body=echo)
+    error = await fails(obi, name)
+    assert error.excerpt == "Authorization: Basic *** (u:***) x-api-key: ***"
+    assert "pass-word" not in repr(vars(error))
+    assert "dTpw" not in repr(vars(error))
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 500])
+@pytest.mark.parametrize("media_type", ["json", "xml"])
+async def test_what_was_sent_of_a_person_is_in_no_error_even_where_the_server_repeats_it(
+    status: int, media_type: Literal["json", "xml"], mocked_http: aioresponses
+) -> None:
+    customer = NewCustomer(
+        external_id="EXT-Okoye",
+        numbers="+442079460101;0042",
+        attributes=Attributes.of([("City", "Leeds"), ("Surname", "Okoye")]),
+    )
+    told = "No: EXT-Okoye of Leeds, Okoye, +442079460101 0042 (City)"
+    mocked_http.post(f"{BASE}/campaigns/C/customers/list", status=status, body=told)
+    mocked_http.get(
+        f"{BASE}/campaigns/C/customers?externalId=EXT-Okoye&limit=100&offset=0", status=400, body=told
+    )
+    connection = Connection(base_url=BASE, media_type=media_type, attempts=1)
+    async with Client(connection) as obi:
+        with pytest.raises(ApiError) as raised:
+            await obi.customers.add_list("C", [encode(customer)])
+        with pytest.raises(ApiError) as looked:
+            await obi.customers.list("C", external_id="EXT-Okoye")
+    for error in (raised.value, looked.value):
+        assert "EXT" not in f"{error} {error.excerpt}"
+    for personal in ("Okoye", "Leeds", "442079460101", "0042"):
+        assert personal not in f"{raised.value} {raised.value.excerpt}"
+    assert "(City)" in raised.value.excerpt
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "advice"),
     [
@@ -330,6 +389,7 @@ async def test_not_authorised_says_which(
         ("a@b.example and 'c.d@e.example'", "***@*** and '***@***'"),
         ("<title>502</title><h1>502</h1>", "502 502"),
         ("<h1>502\n Bad   Gateway</h1>", "502 Bad Gateway"),
+        ("\x1b]0;owned\x07 12\u200b34\x00 no", "]0;owned ***34 no"),
         ("x" * 500, "x" * (EXCERPT - 1) + "…"),
     ],
 )

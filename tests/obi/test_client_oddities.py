@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import Struct
 
-from etl.obi.models import StoredCustomer
-from etl.obi.wire import Answer, tolerant_reader
+from etl.obi.models import AgentStatistics, Campaign, CustomerResultStatistics, ScriptAnswer, StoredCustomer
+from etl.obi.wire import Answer, tolerant_one_reader, tolerant_reader
 
 read = tolerant_reader(StoredCustomer)
 
@@ -44,10 +45,38 @@ def test_an_odd_value_is_one_that_is_not_there(odd: dict[str, Any]) -> None:
     assert (found.id, found.external_id, found.number_list) == ("A1", "7", ("+442079460001",))
 
 
+def test_an_answer_of_a_script_may_come_without_its_list() -> None:
+    script = customer(script={"name": "Renewal", "answers": {"question": "Keep it?", "answer": "yes"}}).script
+    assert script is not None
+    assert script.answers == (ScriptAnswer("Keep it?", "yes"),)
+
+
+@pytest.mark.parametrize(
+    ("kind", "odd"),
+    [
+        (Campaign, {"id": "A", "name": "Spring", "abandonRate": "high", "total": 1.5, "stats": {"total": 3}}),
+        (CustomerResultStatistics, {"result": None, "count": 1.5}),
+        (AgentStatistics, {"campaignId": "A", "numberOfCalls": 1.5, "agentName": 7}),
+    ],
+)
+def test_an_odd_figure_does_not_hide_the_others(kind: type[Struct], odd: dict[str, Any]) -> None:
+    found = tolerant_reader(kind)(Answer(200, {}, json.dumps([odd, odd]).encode()))
+    assert len(found) == 2
+
+
 @pytest.mark.parametrize("name", ["callCount", "result", "callResult"])
 def test_a_customer_whose_calls_cannot_be_read_proves_nothing(name: str) -> None:
     assert customer(**{name: {"odd": 1}}).modified_at is None
     assert customer().modified_at is not None
+
+
+@pytest.mark.parametrize(
+    "odd", [{"externalId": 7}, {"externalId": "7", "previewTime": 1.5, "attributes": "odd"}]
+)
+def test_a_single_customer_is_read_as_those_of_a_list_are(odd: dict[str, Any]) -> None:
+    body = json.dumps({"id": "A1", "numbers": "123", **odd}).encode()
+    found = tolerant_one_reader(StoredCustomer)(Answer(200, {}, body))
+    assert (found.id, found.external_id, found.number_list) == ("A1", "7", ("123",))
 
 
 def test_no_content_is_no_customer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
@@ -16,6 +17,7 @@ from etl.simulator.faults import MODES
 
 CUSTOMERS = f"campaigns/{PREVIEW_CAMPAIGN}/customers"
 LIST = f"{CUSTOMERS}/list"
+TIMED = {"drip", "slow_first_byte", "racy_uniqueness"}
 STATUSES = ["401", "403", "404", "405", "406", "413", "415", "429", "500", "502", "503", "504"]
 
 
@@ -95,6 +97,8 @@ async def post(http: aiohttp.ClientSession, customers: object = None) -> Reply:
         ("id_missing", 200, 4),
         ("duplicate_ids", 200, 4),
         ("drip", 200, 4),
+        ("slow_first_byte", 200, 4),
+        ("racy_uniqueness", 200, 4),
         ("item_429", 200, 3),
         ("item_500", 200, 3),
         ("item_503", 200, 3),
@@ -104,7 +108,7 @@ async def post(http: aiohttp.ClientSession, customers: object = None) -> Reply:
 async def test_a_fault_answers_so_and_commits_so_many(
     http: aiohttp.ClientSession, simulator: Simulator, mode: str, status: int, committed: int
 ) -> None:
-    simulator.add_fault(mode, times=1, params={"seconds": 0} if mode == "drip" else {})
+    simulator.add_fault(mode, times=1, params={"seconds": 0} if mode in TIMED else {})
     assert (await post(http)).status == status
     assert simulator.count(PREVIEW_CAMPAIGN) == committed
     (logged,) = simulator.requests
@@ -178,15 +182,25 @@ async def test_one_item_fails_in_its_place(
 
 @pytest.mark.parametrize("mode", [name for name in MODES if not name.startswith("hang")])
 async def test_no_fault_stumbles_over_an_empty_or_a_broken_request(
-    http: aiohttp.ClientSession, simulator: Simulator, mode: str
+    http: aiohttp.ClientSession, simulator: Simulator, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bodies: list[object] = [[], {}, "x"]
+    bodies: list[object] = [[], {}, "x", [5]]
     for body in bodies:
         simulator.add_fault(mode, times=1, params={"seconds": 0})
         await post(http, body)
         if not mode.startswith("500"):
             assert simulator.requests[-1].status != 500
-    assert len(simulator.requests) == 3
+    assert len(simulator.requests) == 4
+    for method in ("GET", "POST"):
+        for path in ("campaigns/unknown/customers/list", "nowhere", CUSTOMERS, "campaigns"):
+            simulator.add_fault(mode, method=method, path="/", times=1, params={"seconds": 0})
+            with contextlib.suppress(aiohttp.ClientError):
+                async with http.request(method, path, json=rows(), allow_redirects=False) as answer:
+                    await answer.read()
+            assert mode.startswith("500") or simulator.requests[-1].status != 500
+            assert mode in {each.fault for each in simulator.requests[-2:]}  # a GET may be sent again
+            simulator.clear_faults()
+    assert not [each for each in caplog.records if each.levelname == "ERROR"]
 
 
 @pytest.mark.parametrize("mode", ["413_above", "400_above"])
@@ -281,58 +295,100 @@ async def test_stale_reads_show_nobody_for_a_while(http: aiohttp.ClientSession, 
         assert [each["id"] for each in await answer.json()] == [customer_id]
 
 
+async def ids(http: aiohttp.ClientSession) -> list[str]:
+    async with http.get(CUSTOMERS) as answer:
+        return [each["externalId"] for each in await answer.json()]
+
+
+async def test_stale_reads_may_end_with_time(http: aiohttp.ClientSession, simulator: Simulator) -> None:
+    clock = simulator._service.store.clock
+    simulator.add_fault("stale_reads", params={"seconds": 60})
+    await post(http, rows(2))
+    clock.move(30)
+    await post(http, [{"externalId": "later", "numbers": "111"}])
+    assert await ids(http) == []
+    clock.move(40)
+    assert await ids(http) == ["0", "1"]
+    clock.move(30)
+    assert await ids(http) == ["0", "1", "later"]
+
+
+async def test_stale_reads_may_end_after_so_many(http: aiohttp.ClientSession, simulator: Simulator) -> None:
+    simulator.add_fault("stale_reads", params={"reads": 2})
+    for added in (1, 2):
+        await post(http, [{"externalId": str(added), "numbers": "111"}])
+        assert [len(await ids(http)) for _ in range(4)] == [0, 0, added, added]
+
+
+async def test_stale_reads_do_not_hide_what_is_refused(
+    http: aiohttp.ClientSession, simulator: Simulator
+) -> None:
+    simulator.add_fault("stale_reads")
+    async with http.get("campaigns/unknown/customers") as answer:
+        assert answer.status == 404
+    async with http.get(CUSTOMERS, params={"limit": "x"}) as answer:
+        assert answer.status == 400
+
+
+async def test_a_racy_uniqueness_lets_two_at_once_have_one_external_id(
+    http: aiohttp.ClientSession, simulator: Simulator
+) -> None:
+    one = [{"externalId": "same", "numbers": "111"}]
+    await post(http, [{"externalId": "before", "numbers": "111"}])
+    simulator.clear_faults()
+    simulator.add_fault("racy_uniqueness", params={"seconds": 3600})
+    posts = [
+        asyncio.create_task(post(http, [*one, {"externalId": "before", "numbers": "111"}])) for _ in range(2)
+    ]
+    async with asyncio.timeout(5):
+        while simulator._service.plan.state()[0]["hits"] != 2 or not all(each.done() for each in posts):
+            if simulator._service.plan.state()[0]["hits"] == 2:
+                simulator.release()
+            await asyncio.sleep(0.001)
+    for each in posts:
+        assert [item["statusCode"] for item in (await each).items] == [201, 400]
+    assert [each["externalId"] for each in simulator.customers(PREVIEW_CAMPAIGN)] == [
+        "before",
+        "same",
+        "same",
+    ]
+    simulator.clear_faults()
+    assert (await post(http, one)).items[0]["statusCode"] == 400
+
+
+@pytest.mark.parametrize("part", ["head", "body"])
+async def test_a_first_byte_may_be_late(simulator: Simulator, part: str) -> None:
+    simulator.add_fault("slow_first_byte", params={"seconds": 3600, "part": part})
+    host, port = simulator.base_url.split("/")[2].split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"GET /RI/obi/campaigns HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    if part == "body":
+        assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+    rest = asyncio.create_task(reader.read())
+    await asyncio.wait([rest], timeout=0.05)
+    assert not rest.done()
+    simulator.release()
+    assert (await asyncio.wait_for(rest, 5)).endswith(b"]")
+    writer.close()
+
+
+async def test_credentials_may_expire_in_mid_run() -> None:
+    async with Simulator(auth="bearer:t", faults=[Fault(mode="401", nth=[3, 4])]) as simulator:
+        headers = {"Authorization": "Bearer t"}
+        async with aiohttp.ClientSession(f"{simulator.base_url}/", headers=headers) as http:
+            statuses = []
+            for _ in range(5):
+                async with http.get("campaigns") as answer:
+                    statuses.append(answer.status)
+                    assert answer.headers.get("WWW-Authenticate", "Bearer").startswith("Bearer")
+    assert statuses == [200, 200, 401, 401, 200]
+
+
 async def test_a_look_up_may_ignore_the_filter(http: aiohttp.ClientSession, simulator: Simulator) -> None:
     await post(http)
     simulator.add_fault("filter_ignored")
     async with http.get(CUSTOMERS, params={"externalId": "nobody", "limit": "3", "offset": "1"}) as answer:
         assert [each["externalId"] for each in await answer.json()] == ["1", "2", "3"]
-
-
-# The control plane
-
-
-async def test_the_control_plane_does_it_all_over_http(simulator: Simulator) -> None:
-    async with (
-        aiohttp.ClientSession(f"{simulator.control_url}/") as control,
-        aiohttp.ClientSession(f"{simulator.base_url}/") as http,
-    ):
-        async with control.post("faults", json={"mode": "504_after_commit", "nth": 1}) as answer:
-            assert answer.status == 201
-        async with control.post("campaigns", json={"name": "Spring", "timeZone": "Europe/Rome"}) as answer:
-            assert answer.status == 201
-            spring = (await answer.json())["id"]
-        async with http.post(f"campaigns/{spring}/customers/list?x=1", json=rows()) as answer:
-            assert answer.status == 504
-        async with control.get("requests") as answer:
-            assert await answer.json() == [
-                {
-                    "method": "POST",
-                    "path": f"/RI/obi/campaigns/{spring}/customers/list",
-                    "query": "x=1",
-                    "status": 504,
-                    "committed": 4,
-                    "fault": "504_after_commit",
-                }
-            ]
-        async with control.get("faults") as answer:
-            (rule,) = await answer.json()
-            assert (rule["fault"]["mode"], rule["seen"], rule["hits"]) == ("504_after_commit", 1, 1)
-        async with control.delete("faults") as answer:
-            assert answer.status == 204
-        async with control.post("reset") as answer:
-            assert answer.status == 204
-        assert simulator.requests == []
-        async with http.get(f"campaigns/{spring}") as answer:
-            assert answer.status == 404
-
-
-@pytest.mark.parametrize("body", [b"{", b"\xff", b'{"mode": "x"}', b'{"mode": "503", "x": 1}', b"5", b"[5]"])
-async def test_the_control_plane_refuses_what_it_cannot_read(simulator: Simulator, body: bytes) -> None:
-    async with aiohttp.ClientSession(f"{simulator.control_url}/") as control:
-        for path in ("faults", "campaigns"):
-            async with control.post(path, data=body) as answer:
-                assert answer.status == 400
-                assert await answer.text()
 
 
 async def test_leaving_does_not_wait_for_what_hangs() -> None:

@@ -61,10 +61,22 @@ def test_of_two_rules_that_are_due_the_first_happens_and_both_count() -> None:
         {"mode": "no such mode"},
         {"mode": "503", "nth": 1, "every": 2},
         {"mode": "503", "nth": 0},
+        {"mode": "503", "nth": [1, 0]},
+        {"mode": "503", "nth": []},
+        {"mode": "503", "times": 0},
         {"mode": "503", "every": 0},
         {"mode": "503", "rate": 1.5},
+        {"mode": "503", "params": {"second": 1}},
+        {"mode": "429", "params": {"seconds": "1"}},
+        {"mode": "429", "params": {"seconds": 1e300}},
+        {"mode": "413_above", "params": {"items": -1}},
+        {"mode": "hang", "params": {"seconds": float("nan")}},
+        {"mode": "item_500", "params": {"item": 1.5}},
+        {"mode": "short_array", "params": {"item": True}},
+        {"mode": "slow_first_byte", "params": {"part": "tail"}},
+        {"mode": "429_absurd", "params": {"retry_after": "1\r\nX: 2"}},
     ],
 )
 def test_a_rule_that_could_never_happen_is_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"mode|one of|nth|every|rate"):
+    with pytest.raises(ValueError, match=r"mode|one of|nth|times|every|rate|params"):
         Fault(**fields)

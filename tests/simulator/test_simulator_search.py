@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from etl.simulator import EXAMPLE_CAMPAIGN, PREVIEW_CAMPAIGN, Simulator
-from etl.simulator.handlers import add_customers, list_customers
+from etl.simulator.handlers import (
+    Handler,
+    add_customers,
+    get_campaign,
+    get_statistics,
+    list_campaigns,
+    list_customers,
+)
 from etl.simulator.messages import Call, Refusal
 from etl.simulator.store import Store
 
@@ -92,6 +99,25 @@ SEARCHED: list[dict[str, Any]] = [
         ({"limit": "0"}, []),
         ({"fieldNobodyKnows": "x", "limit": "1"}, ["A-1"]),
         ({"includeScript": "true", "externalId": "c"}, ["c"]),
+        ({"agentId": "bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb"}, ["A-2"]),
+        ({"numbers": "+4420794600??"}, ["A[3]", "b+4", "c"]),
+        ({"priority": "*"}, ["A-1"]),
+        ({"priority": "01"}, []),
+        ({"priority": "9" * 400}, []),
+        ({"callCount": "?", "lastBNumber": "*", "timeZone": "*"}, ["b+4"]),
+        ({"attributeName": "CITY"}, ["b+4", "c"]),
+        ({"attributeName": "C*", "attributeValue": "GOLD"}, ["b+4", "c"]),
+        ({"attributeName": "City", "attributeValue": "öBO"}, ["b+4"]),
+        ({"attributeName": "City", "attributeValue": "ö*"}, ["b+4"]),
+        ({"attributeName": ""}, []),
+        ({"date": "2020-01-01", "dateEnd": "2030-01-01", "previewTime": "30"}, ["A[3]"]),
+        ({"externalId": "*[3]"}, ["A[3]"]),
+        ({"externalId": "A[!3]"}, []),
+        ({"externalId": "*" * 3000}, ["A-1", "A-2", "A[3]", "b+4", "c"]),
+        ({"offset": "5"}, []),
+        ({"offset": "999999999", "limit": "999999999"}, []),
+        ({"offset": "4", "limit": "999999999"}, ["c"]),
+        ({"id": "x", "script": "x"}, ["A-1", "A-2", "A[3]", "b+4", "c"]),
     ],
 )
 async def test_customers_are_searched_by_their_fields_in_the_order_of_adding(
@@ -134,6 +160,14 @@ async def test_a_script_is_shown_to_those_who_ask(http: aiohttp.ClientSession, s
         {"limit": "ten"},
         {"limit": "9" * 30},
         {"includeScript": "perhaps"},
+        {"limit": ""},
+        {"offset": "1.0"},
+        {"offset": "\u0661"},
+        {"agentId": f"{'A' * 32},B?"},
+        {"agentId": ","},
+        {"modificationDate": "2027-06-01T12:00Zulu"},
+        {"externalId": "a\0b"},
+        {"attributeName": "a\0*"},
     ],
 )
 async def test_a_search_that_cannot_be_read_is_refused(
@@ -142,6 +176,32 @@ async def test_a_search_that_cannot_be_read_is_refused(
     async with http.get(PATH, params=query) as answer:
         assert answer.status == 400
         assert await answer.text()
+
+
+async def test_paging_shows_everybody_once_whatever_the_size_of_a_page(http: aiohttp.ClientSession) -> None:
+    rows = [{"externalId": str(number), "numbers": NUMBER} for number in range(257)]
+    async with http.post(f"{PATH}/list", json=rows) as answer:
+        assert answer.status == 200
+    for size in (1, 7, 100, 256, 257, 300):
+        seen: list[str] = []
+        while page := await found(http, offset=str(len(seen)), limit=str(size)):
+            assert len(page) <= size
+            seen += page
+        assert seen == [str(number) for number in range(257)]
+
+
+async def test_who_is_added_while_somebody_pages_comes_at_the_end(http: aiohttp.ClientSession) -> None:
+    async with http.post(f"{PATH}/list", json=SEARCHED) as answer:
+        ids = [item["id"] for item in await answer.json()]
+    seen = await found(http, limit="3")
+    async with http.post(PATH, json={"externalId": "late", "numbers": NUMBER}) as answer:
+        assert answer.status == 201
+    seen += await found(http, offset="3", limit="3")
+    assert seen == ["A-1", "A-2", "A[3]", "b+4", "c", "late"]
+    # Who is deleted moves the others up; what is behind the page that was read last is not lost by it.
+    async with http.delete(f"{PATH}/{ids[4]}") as answer:
+        assert answer.status == 204
+    assert await found(http, offset="3", limit="3") == ["b+4", "late"]
 
 
 PARAMETERS = [
@@ -177,14 +237,71 @@ def test_a_customer_is_found_by_its_very_external_id(external_id: str) -> None:
 @given(
     st.dictionaries(
         st.sampled_from(PARAMETERS),
-        st.text() | st.text("*?[]^-%_'\"\\", max_size=20),
+        st.text(st.characters(codec=None, categories=None)) | st.text("*?[]^-%_'\"\\\0\ud800", max_size=20),
     )
 )
-def test_whatever_is_searched_is_answered_or_refused(query: dict[str, str]) -> None:
+def test_whatever_customers_are_searched_by_is_answered_or_refused(query: dict[str, str]) -> None:
     store = Store()
     try:
         answer = list_customers(store, Call(method="GET", path="", campaign=EXAMPLE_CAMPAIGN, query=query))
     except Refusal as refusal:
         answer = refusal.answer
     assert answer.status == 400 or answer.body == b"[]"
+    store.close()
+
+
+OTHER_PARAMETERS = [
+    "name",
+    "total",
+    "queueId",
+    "endDate",
+    "registeredEnd",
+    "statistics",
+    "statisticsDate",
+    "agentId",
+    "campaignId",
+    "startDate",
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    handler=st.sampled_from([list_campaigns, get_campaign, get_statistics]),
+    query=st.dictionaries(
+        st.sampled_from(OTHER_PARAMETERS),
+        st.text()
+        | st.text("*?[]^-\0\ud800", max_size=20)
+        | st.sampled_from(["true", "A" * 32, "2027-01-01"]),
+    ),
+)
+def test_whatever_else_is_searched_is_answered_or_refused(handler: Handler, query: dict[str, str]) -> None:
+    store = Store()
+    try:
+        answer = handler(store, Call(method="GET", path="", campaign=EXAMPLE_CAMPAIGN, query=query))
+    except Refusal as refusal:
+        answer = refusal.answer
+    assert answer.status in {200, 400}
+    store.close()
+
+
+@pytest.mark.parametrize("length", [10_000, 10_001, 1_000_000])
+def test_a_pattern_of_any_length_is_answered_or_refused(length: int) -> None:
+    store = Store()
+    for name in ("externalId", "numbers", "attributeName"):
+        for value in ("[" * (length - 1) + "*", "x" * length):
+            call = Call(method="GET", path="", campaign=EXAMPLE_CAMPAIGN, query={name: value})
+            if length > 10_000 and "*" in value:
+                with pytest.raises(Refusal, match="too long"):
+                    list_customers(store, call)
+            else:
+                assert list_customers(store, call).body == b"[]"
+    store.close()
+
+
+def test_a_thousand_agents_may_be_searched_for() -> None:
+    store = Store()
+    query = {"agentId": ",".join(f"{number:032X}" for number in range(100_000))}
+    call = Call(method="GET", path="", campaign=EXAMPLE_CAMPAIGN, query=query)
+    assert list_customers(store, call).body == b"[]"
+    assert get_statistics(store, call).body == b"[]"
     store.close()

@@ -16,34 +16,62 @@ import etl
 from etl.simulator import Simulator, serve
 
 ROOT = Path(etl.__file__).parent
+THIRD_PARTY = {"aiohttp", "defusedxml", "msgspec"}
 
 
-def imports(package: Path) -> Iterator[tuple[str, str]]:
-    """Each (file, imported module) of a package, also those inside functions; nothing where it is missing."""
-    for path in package.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                yield from ((path.name, each.name) for each in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{path.name} has a relative import"
-                yield from ((path.name, f"{node.module}.{each.name}") for each in node.names)
+def module_at(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def of_the_project(package: str) -> list[tuple[str, str]]:
-    inside = f"etl.{package}"
-    return [
-        (file, module)
-        for file, module in imports(ROOT / package)
-        if module.startswith("etl.") and not f"{module}.".startswith(f"{inside}.")
-    ]
+FILES = {module_at(path): path for path in ROOT.rglob("*.py")}
+
+
+def imports(module: str) -> Iterator[str]:
+    """What a module imports, also inside functions: names of modules, and of what is in them."""
+    for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            yield from (f"{node.module}.{each.name}" for each in node.names)
+            yield str(node.module)
+
+
+def reached(package: str) -> set[str]:
+    """The modules of ours that the package has or imports, directly or by way of others, but for ``etl``."""
+    found: set[str] = set()
+    waiting = {each for each in FILES if f"{each}.".startswith(f"{package}.")}
+    while waiting:
+        module = waiting.pop()
+        found.add(module)
+        ours = {each for each in imports(module) if each in FILES}
+        parents = {each.rpartition(".")[0] for each in ours}
+        waiting |= (ours | parents) - found - {"etl"}
+    return found - {"etl"}
 
 
 def test_the_simulator_knows_nothing_else_of_the_project() -> None:
-    assert [each for each in of_the_project("simulator") if not each[1].startswith("etl.errors.")] == []
+    assert {each for each in reached("etl.simulator") if not each.startswith("etl.simulator")} == set()
 
 
-def test_the_client_knows_nothing_of_the_simulator() -> None:
-    assert [each for each in of_the_project("obi") if each[1].startswith("etl.simulator")] == []
+def test_client_and_simulator_share_no_module_of_ours() -> None:
+    """Not even by a detour: what both had would be wrong in both, and no test would tell."""
+    assert reached("etl.obi") & reached("etl.simulator") == set()
+    assert {"etl.obi.wire", "etl.errors"} <= reached("etl.obi")
+    assert {"etl.simulator.store", "etl.simulator.door"} <= reached("etl.simulator")
+
+
+def test_the_package_that_holds_both_brings_nothing_in_by_itself() -> None:
+    """``etl`` is imported with each of them, so it must import neither."""
+    program = "import sys, {0}; sys.exit(any(each.startswith('{1}') for each in sys.modules))"
+    for one, other in (("etl.simulator", "etl.obi"), ("etl.obi", "etl.simulator")):
+        subprocess.run([sys.executable, "-c", program.format(one, other)], check=True)
+
+
+def test_the_simulator_needs_few_libraries() -> None:
+    roots = {name.partition(".")[0] for each in reached("etl.simulator") for name in imports(each)}
+    assert roots - set(sys.stdlib_module_names) == THIRD_PARTY | {"etl"}
 
 
 def test_importing_the_simulator_does_not_import_the_server() -> None:
