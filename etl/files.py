@@ -14,9 +14,12 @@ from etl.reconciler import RESULT_COLUMNS, Files
 from etl.records import SourceSpec
 from etl.state import input_mode
 
-_WORDS = (".results", ".rejects", ".check")
+_WORDS = (".results", ".rejects", ".check", ".undo")
 _BYTES_A_ROW = 300
 """About what the journal takes for a row, and what the results add to it."""
+
+_BYTES_OF_WAL = 5_000_000
+"""What SQLite writes ahead before it clears up after itself (1,000 pages, and the index of them)."""
 
 
 def files_of(
@@ -54,7 +57,10 @@ def check_files(files: Files, *, source: str, rows: int, columns: int) -> None:
 def check_space(files: Files, *, state: Path, spec: SourceSpec) -> None:
     """Raise DiskFullError where journal or results will not find the space that they take, about."""
     rows = spec.rows * _BYTES_A_ROW
-    needed = {"the journal": (state, rows), "the results": (files.results.parent, 2 * spec.size + rows)}
+    needed = {
+        "the journal": (state, rows + _BYTES_OF_WAL),
+        "the results": (files.results.parent, 2 * spec.size + rows),
+    }
     for what, (folder, size) in needed.items():
         free = shutil.disk_usage(folder).free
         if free < size:

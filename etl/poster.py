@@ -88,6 +88,7 @@ class Poster:
         self._began = clock()
         self._most_items: int | None = None
         self._unknown: list[tuple[Batch, Item, ItemResult | None]] = []
+        self._nameless: list[tuple[Batch, Item]] = []
         self._stopped_by: EtlError | None = None
         self._stopping = asyncio.Event()
         self._circuit = Circuit(rules.circuit, stopping=self._stopping, sleep=sleep, clock=clock)
@@ -267,13 +268,14 @@ class Poster:
         return replace(sent, items=tuple(rest)) if rest else None
 
     async def _name(self, items: Sequence[Item], sent: Batch) -> None:
-        """Fetch the ids of customers that were created without one being told."""
+        """Fetch the ids of customers that were created without one being told; who is not shown is kept."""
         stored = await self._look_up(items)
-        named = [
-            outcomes.created(item, sent, stored[item.customer.external_id].id)
-            for item in items
-            if item.customer.external_id in stored
-        ]
+        named = []
+        for item in items:
+            if held := stored.get(item.customer.external_id):
+                named.append(outcomes.created(item, sent, held.id))
+            else:
+                self._nameless.append((sent, item))
         if named:
             self._ledger.settle(sent.number, named)
 
@@ -359,6 +361,9 @@ class Poster:
 
     async def _look_once_more(self) -> None:
         """A server may have committed late, or show late, what was not there when we looked."""
+        nameless, self._nameless = self._nameless, []
+        for sent, item in nameless:
+            await self._name([item], sent)
         if self._rules.on_unknown == "hold" or not self._unknown:
             return
         stored = await self._look_up([item for _, item, _ in self._unknown])

@@ -49,6 +49,7 @@ from etl.reports import check_report, has_open_rows, run_report
 from etl.settings import Settings
 from etl.state import JOURNAL, SOURCE, StateFolder
 from etl.survey import spool
+from etl.undone import undoing_of
 from etl.work import Work
 
 
@@ -79,6 +80,7 @@ class Runner:
         self._question = question
         self.repeat = repeat
         self._changed = dict(changed or {})
+        self._warnings: list[str] = []
         self.run = ""
         self._while_sending = while_sending
         self._began = time.monotonic()
@@ -150,6 +152,10 @@ class Runner:
                     f"{len(unfinished)} runs are not finished; name one: {', '.join(unfinished)}."
                 )
             run = unfinished[0]
+        if undoing_of(self.state.folder_of(run)):
+            raise StateError(
+                f"Run {run} was undone, and is not continued; load its input anew to put the customers back."
+            )
         with self.state.open(run) as journal:
             manifest = journal.manifest
             files = files_of(
@@ -279,6 +285,7 @@ class Runner:
         manifest = journal.manifest
         check_unchanged(manifest)
         self.run = manifest.run
+        self._warnings.clear()
         journal.note("state", "running")
         before = sum(_settled(journal).values())
         self._progress.begin(manifest.spec.rows, before)
@@ -325,6 +332,7 @@ class Runner:
             resumed=resumed,
             requests=link.client.stats.requests,
             retries=link.client.stats.retries,
+            warnings=(*report.warnings, *self._warnings),
         )
         journal.note("report", report)
         journal.note("state", "finished" if over else "stopped")
@@ -337,14 +345,12 @@ class Runner:
             self._progress.say(f"The campaign {campaign.name} is paused.")
         await deliver(work, journal, link, progress=self._progress, stop=self._stop)
         if copies := await tell_copies(journal, link):
-            self._progress.say(f"{copies:,} rows are in the campaign more than once; the results say which.")
+            self._warnings.append(f"{copies:,} rows are in the campaign more than once, see the results")
         if settings.verify:
-            amiss = await read_back(work, journal, link)
-            self._progress.say(
-                f"Read back: {amiss:,} customers are not as they were sent; the results say which."
-                if amiss
-                else "Read back: every customer that was created is as it was sent."
-            )
+            if amiss := await read_back(work, journal, link):
+                self._warnings.append(f"{amiss:,} customers read back are not as sent; the results say which")
+            else:
+                self._progress.say("Read back: every customer that was created is as it was sent.")
 
     async def _activated(self, report: RunReport, link: Link, campaign: CampaignRef) -> RunReport:
         """The report after activating the campaign; an error there stops a run that is done otherwise."""

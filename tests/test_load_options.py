@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from etl.errors import ConfigError, DiskFullError
+from etl.errors import ConfigError, DiskFullError, StateError
 from etl.link import unencrypted
 from etl.orders import Order
 from etl.profile import GUESSED
@@ -17,6 +17,7 @@ from etl.records import RunReport
 from etl.runs import Runner
 from etl.settings import Settings
 from etl.simulator import PREVIEW_CAMPAIGN, Fault, Simulator
+from etl.undo import Undoer, UndoOrder
 
 Answers = Callable[[str | Path], list[dict[str, str]]]
 MakeSettings = Callable[..., Settings]
@@ -375,3 +376,26 @@ async def test_a_disk_without_room_for_the_results_is_told_before_anything_is_se
 )
 def test_an_unencrypted_way_to_another_machine_is_warned_of(url: str, told: bool) -> None:
     assert bool(unencrypted(url)) is told
+
+
+async def test_an_id_that_is_shown_late_is_fetched_at_the_end(
+    own_place: Path, settings_for: MakeSettings, answers_in: Answers
+) -> None:
+    late = Fault(mode="stale_reads", path="/customers", times=2)
+    async with Simulator(faults=[Fault(mode="id_missing", path=POSTS), late]) as simulator:
+        settings = settings_for(simulator.base_url, batch_size=4, concurrency=1)
+        report = await load(settings, written(own_place, leads(*good(8))))
+        assert report.counts == {"created": 8}
+        assert all(row["obi_id"] for row in answers_in(own_place / "leads.results.csv"))
+
+
+async def test_a_run_that_was_undone_is_not_continued(own_place: Path, settings_for: MakeSettings) -> None:
+    async with Simulator() as simulator:
+        settings = settings_for(simulator.base_url)
+        path = written(own_place, leads(*good(3)))
+        first = await load(settings, path)
+        await Undoer(settings).undo(UndoOrder(run=first.run))
+        with pytest.raises(StateError, match="undone"):
+            await Runner(settings).resume(first.run)
+        again = await load(settings, path)
+        assert (again.run != first.run, again.counts) == (True, {"created": 3})

@@ -11,7 +11,7 @@ import click
 
 from etl.errors import InputError
 
-_OURS = ("*.results.*", "*.rejects.*", "*.check.*")
+_OURS = ("*.results.*", "*.rejects.*", "*.check.*", "*.undo.*")
 
 
 def expand(words: Sequence[str]) -> list[str]:
@@ -31,7 +31,7 @@ def expand(words: Sequence[str]) -> list[str]:
     if len(found) > 1:
         found = [path for path in found if not any(fnmatch(Path(path).name, ours) for ours in _OURS)]
     if not found:
-        raise InputError("Only results, rejects or check files fit; name one of them alone to load it.")
+        raise InputError("Only results, rejects, check or undo files fit; name one of them alone to load it.")
     return found
 
 

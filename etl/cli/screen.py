@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 import msgspec
@@ -26,7 +26,6 @@ from etl.records import LeftOut, RowStatus, RunReport
 
 if TYPE_CHECKING:
     from etl.orders import Plan
-    from etl.runs import Runner
 
 T = TypeVar("T")
 
@@ -45,6 +44,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LINES = 5
 _WIDE = 1_000
 """Columns of a table that goes into a file or a pipe: what reads it there does not want it folded."""
+
+
+class Working(Protocol):
+    """What works on a run: ``run`` names it, ``repeat`` are the words that find its state again."""
+
+    run: str
+    repeat: str
 
 
 class Screen:
@@ -73,15 +79,18 @@ class Screen:
 
     # --- running ------------------------------------------------------------------------------------
 
-    def run(self, runner: Runner, work: Coroutine[Any, Any, T]) -> T:
-        """Run to the end; Ctrl-C and SIGTERM stop it at once, but while it sends (``while_sending``)."""
+    def run(self, runner: Working, work: Coroutine[Any, Any, T], *, command: str = "obi resume") -> T:
+        """Run to the end; Ctrl-C and SIGTERM stop it at once, but while it sends (``while_sending``).
+
+        ``command`` is what goes on with a run that was stopped so.
+        """
         for number in _SIGNALS:
             signal.signal(number, _interrupt)
         try:
             return asyncio.run(work)
         except (KeyboardInterrupt, asyncio.CancelledError):
             if runner.run:
-                self.say(f"Stopped; go on with: obi resume {runner.run}{runner.repeat}")
+                self.say(f"Stopped; go on with: {command} {runner.run}{runner.repeat}")
             raise click.Abort from None
 
     @contextlib.contextmanager

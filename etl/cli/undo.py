@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +12,7 @@ from etl.cli.options import STATE, TALK, Seconds, again
 
 if TYPE_CHECKING:
     from etl.cli.screen import Screen
-    from etl.undo import Undoer, UndoOrder, UndoPlan, UndoReport
+    from etl.undo import UndoPlan, UndoReport
 
 _MEANING = {
     "deleted": "deleted from the campaign",
@@ -58,25 +56,9 @@ def undo(*, run: str, dry_run: bool, handled_too: bool, results: str, yes: bool,
         **({} if yes else {"question": _question}),
     )
     order = UndoOrder(run=run, handled_too=handled_too, dry_run=dry_run, results=results)
-    report = _run(undoer, order, screen)
+    report = screen.run(undoer, undoer.undo(order), command="obi runs undo")
     _show(report, screen)
     return report.exit_code
-
-
-def _run(undoer: Undoer, order: UndoOrder, screen: Screen) -> UndoReport:
-    """Run to the end; Ctrl-C and SIGTERM stop it at once, but while it deletes."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    try:
-        return asyncio.run(undoer.undo(order))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        if undoer.run:
-            screen.say(f"Stopped; go on with: obi runs undo {undoer.run}{undoer.repeat}")
-        raise click.Abort from None
-
-
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _question(plan: UndoPlan) -> bool:
