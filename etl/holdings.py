@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,11 +18,18 @@ from typing import Self
 from msgspec import json
 
 from etl.obi.models import StoredCustomer
+from etl.payload import pairs_of
 from etl.posting import Customers
 
 _AT_ONCE = 500
 _FEW = 200
 """Look-ups that are never worth a walk."""
+
+_MANY = 10
+"""Rows in doubt from which on a search by the marker is cheaper."""
+
+_SLACK = 5.0
+"""Seconds by which the server's clock may be behind what we take it for."""
 
 _PAGE = 100
 """Customers a page, by which the requests of a walk are reckoned (the document's default)."""
@@ -73,7 +81,8 @@ class Holdings:
 class LookUps:
     """Finds customers of one campaign by externalId.
 
-    ``pages`` walks through the campaign, ``total`` gives about how many customers it holds (None: unknown).
+    ``pages`` walks through the campaign, or through what filters choose of it; ``total`` gives about how many
+    customers it holds (None: unknown). ``marker`` is the attribute that this run's customers carry.
     """
 
     def __init__(
@@ -82,14 +91,16 @@ class LookUps:
         campaign_id: str,
         *,
         holdings: Holdings,
-        pages: Callable[[], AsyncIterable[Sequence[StoredCustomer]]],
+        pages: Callable[..., AsyncIterator[Sequence[StoredCustomer]]],
         total: Callable[[], Awaitable[int | None]],
+        marker: tuple[str, str] | None = None,
     ) -> None:
         self._customers = customers
         self._campaign_id = campaign_id
         self._holdings = holdings
         self._pages = pages
         self._total = total
+        self._marker = marker
         self._made = 0
         self._enough: float | None = None
         self._copied = False
@@ -98,6 +109,30 @@ class LookUps:
     async def now(self, external_ids: Sequence[str]) -> dict[str, StoredCustomer]:
         """Those that are there at this moment: what rows in doubt are decided by."""
         return await self._customers.find_all(self._campaign_id, external_ids)
+
+    async def sent(self, external_ids: Sequence[str], *, since: float | None) -> dict[str, StoredCustomer]:
+        """Those of a batch that this run has put there by now, ``since`` a time by the server's clock.
+
+        With a marker one search finds them all, page by page; who is there from an earlier day is not among
+        them then, and is refused when sent again. Without one, or where the server does not search by
+        attributes, as ``now``.
+        """
+        if self._marker is None or len(external_ids) < _MANY:
+            return await self.now(external_ids)
+        name, value = self._marker
+        after = None if since is None else datetime.fromtimestamp(since - _SLACK, UTC)
+        wanted, found = set(external_ids), dict[str, StoredCustomer]()
+        pages = self._pages(attribute_name=name, attribute_value=value, modification_date=after)
+        for _ in range(len(external_ids) // 2):  # beyond that, look-ups are cheaper
+            page = await anext(pages, None)
+            if page is None:
+                return found
+            if not all(self._marker in pairs_of(held) for held in page):
+                break  # it is not by attributes that this server searches
+            found |= {held.external_id: held for held in page if held.external_id in wanted}
+            if len(found) == len(wanted):
+                return found
+        return found | await self.now([each for each in external_ids if each not in found])
 
     async def earlier(self, external_ids: Sequence[str]) -> dict[str, StoredCustomer]:
         """Those that are there, as they were at some time since this began: what ``exists`` is told by."""

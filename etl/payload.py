@@ -44,6 +44,11 @@ def item_of(
     )
 
 
+def pairs_of(stored: StoredCustomer) -> set[tuple[str, str]]:
+    """The customer's attributes as (name, value)."""
+    return {(attribute.name, attribute.value) for attribute in stored.attributes}
+
+
 def differences(customer: Customer, stored: StoredCustomer) -> list[str]:
     """What of ``customer`` the server holds otherwise: ``numbers``, or names of attributes.
 
@@ -63,13 +68,13 @@ def is_of_this_run(
 ) -> bool:
     """Whether it is proved that an earlier sending of this run put ``stored`` there.
 
-    The run's ``marker`` proves it, where there is one. Otherwise proof is the same content, no call yet, and
+    The run's ``marker`` decides, where there is one. Otherwise proof is the same content, no call yet, and
     a change in the time ``between``: when the row was first sent and now, in POSIX seconds by the server's
     clock. A clock that is not known proves nothing, nor does a change in the future: the dates are by another
     clock than the ``Date`` header then.
     """
-    if marker and marker in {(attribute.name, attribute.value) for attribute in stored.attributes}:
-        return True
+    if marker:
+        return marker in pairs_of(stored)
     modified = stored.modified_at
     if between is None or modified is None or differences(customer, stored):
         return False

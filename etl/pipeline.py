@@ -86,6 +86,7 @@ def _poster(
             holdings=holdings,
             pages=partial(customers.pages, campaign_id),
             total=partial(count_customers, link.client, campaign_id),
+            marker=marker_of(settings, journal),
         ),
         ledger=journal,
         campaign_id=campaign_id,

@@ -334,7 +334,9 @@ class Poster:
             return batch
         self._sharpened = self._sharpened or asyncio.ensure_future(self._sharpen())
         await self._sharpened
-        stored = await self._look_up(doubtful)
+        stored = await self._look_ups.sent(
+            [item.customer.external_id for item in doubtful], since=self._since(doubtful)
+        )
         there = {id(item) for item in doubtful if item.customer.external_id in stored}
         if there:
             self._circuit.answered()  # not in words, but it takes customers
@@ -348,6 +350,11 @@ class Poster:
             )
         rest = tuple(item for item in batch.items if id(item) not in there)
         return replace(batch, items=rest) if rest else None
+
+    def _since(self, items: Sequence[Item]) -> float | None:
+        """When the first of the rows was sent, by the server's clock; None where that is not known."""
+        times = [item.sent_at + item.offset for item in items if item.offset is not None]
+        return min(times) if len(times) == len(items) else None
 
     def _give_up(self, batch: Batch) -> None:
         self._unknown += [(batch, item, None) for item in batch.items if item.in_doubt]

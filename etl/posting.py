@@ -49,6 +49,9 @@ class LookUps(Protocol):
     async def now(self, external_ids: Sequence[str]) -> dict[str, StoredCustomer]:
         """Give those that are there at this moment."""
 
+    async def sent(self, external_ids: Sequence[str], *, since: float | None) -> dict[str, StoredCustomer]:
+        """Give those of a batch that this run has put there, since a time by the server's clock."""
+
     async def earlier(self, external_ids: Sequence[str]) -> dict[str, StoredCustomer]:
         """Give those that are there, as they were at some time in this run."""
 

@@ -214,6 +214,35 @@ class _Hook(list[Any]):
             self._then()
 
 
+@pytest.mark.parametrize("mode", ["504_after_commit", "reset_after_partial_commit", "503"])
+async def test_with_a_marker_a_batch_in_doubt_is_found_by_one_search(
+    mode: str, own_place: Path, settings_for: MakeSettings
+) -> None:
+    async with Simulator(faults=[Fault(mode=mode, path=POSTS, nth=2)]) as simulator:
+        settings = settings_for(simulator.base_url, marker="Import", batch_size=50, concurrency=1)
+        report = await load(settings, written(own_place, leads(*good(150))))
+        assert (report.exit_code, report.counts) == (0, {"created": 150})
+        assert simulator.count(PREVIEW_CAMPAIGN) == 150
+        searches = [each for each in simulator.requests if "attributeName=Import" in each.query]
+        assert searches
+        assert sum(each.path.endswith("/customers") for each in simulator.requests) < 12
+
+
+async def test_a_server_that_does_not_search_by_attributes_is_asked_row_by_row(
+    own_place: Path, settings_for: MakeSettings
+) -> None:
+    ignoring = Fault(mode="filter_ignored", path="/customers$")
+    async with Simulator(faults=[Fault(mode="504_after_commit", path=POSTS, nth=2), ignoring]) as simulator:
+        path = written(own_place, leads(*good(20)))
+        await load(settings_for(simulator.base_url), path)
+        settings = settings_for(simulator.base_url, marker="Import", batch_size=50, concurrency=1)
+        written(own_place, leads(*good(150)))
+        report = await load(settings, path)
+        assert report.balanced
+        assert simulator.count(PREVIEW_CAMPAIGN) == 150
+        assert report.counts == {"created": 130, "exists": 20}
+
+
 async def test_a_marker_that_is_a_column_of_the_input_is_refused(
     own_place: Path, settings_for: MakeSettings
 ) -> None:

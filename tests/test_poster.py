@@ -108,6 +108,9 @@ class Campaign:
     async def now(self, external_ids: Sequence[str]) -> dict[str, StoredCustomer]:
         return await self.find_all("C", external_ids)
 
+    async def sent(self, external_ids: Sequence[str], *, since: float | None) -> dict[str, StoredCustomer]:  # noqa: ARG002
+        return await self.find_all("C", external_ids)
+
     async def earlier(self, external_ids: Sequence[str]) -> dict[str, StoredCustomer]:
         return await self.find_all("C", external_ids) if external_ids else {}
 
