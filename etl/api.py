@@ -121,9 +121,15 @@ def _profile(given: Profile | str | None, region: str | None) -> Profile:
 
 def _finished(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end; in a thread of its own where this one has a running loop, as in a notebook."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _is_in_a_loop():
         return asyncio.run(work)
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(asyncio.run, work).result()
+
+
+def _is_in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

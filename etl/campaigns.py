@@ -6,7 +6,7 @@ import asyncio
 import difflib
 import re
 
-from etl.errors import CampaignError, NotFoundError
+from etl.errors import CampaignError, NotFoundError, UnknownOutcomeError
 from etl.obi import Client
 from etl.obi.models import Campaign, CampaignStatus
 from etl.records import CampaignRef
@@ -18,6 +18,10 @@ _CLOSED = frozenset(
 
 _TICK, _STEP = 1_100, 40
 """Milliseconds: a little more than a second, and the pause between two looks at the server's clock."""
+
+
+_PAUSES = (0.2, 1.0)
+"""Seconds after which a status that was set without an answer is looked at, and set again."""
 
 
 async def find_campaign(client: Client, given: str) -> Campaign:
@@ -77,13 +81,27 @@ async def pause(client: Client, campaign_id: str) -> bool:
     """Make the campaign passive; False where it was not active."""
     if (await client.campaigns.get(campaign_id)).status != CampaignStatus.ACTIVE:
         return False
-    await client.campaigns.set_status(campaign_id, CampaignStatus.PASSIVE)
+    await _set_status(client, campaign_id, CampaignStatus.PASSIVE)
     return True
 
 
 async def activate(client: Client, campaign_id: str) -> None:
     """Make the campaign active."""
-    await client.campaigns.set_status(campaign_id, CampaignStatus.ACTIVE)
+    await _set_status(client, campaign_id, CampaignStatus.ACTIVE)
+
+
+async def _set_status(client: Client, campaign_id: str, status: CampaignStatus) -> None:
+    """Set it; without a readable answer look, and set it again: twice comes to the same as once."""
+    for pause in _PAUSES:
+        try:
+            await client.campaigns.set_status(campaign_id, status)
+        except UnknownOutcomeError:
+            await asyncio.sleep(pause)
+            if (await client.campaigns.get(campaign_id)).status == status:
+                return
+        else:
+            return
+    await client.campaigns.set_status(campaign_id, status)
 
 
 async def sharpen_clock(client: Client, campaign_id: str) -> None:

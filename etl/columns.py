@@ -39,7 +39,11 @@ COMMON_NAMES: dict[str, tuple[str, ...]] = {
     ),
     "do_not_call": (
         "do not phone", "do not contact", "phone opt out", "has opted out of call", "opted out of calls",
-        "do not allow phone calls", "dnc", "robinson", "ctps", "tps",
+        "do not allow phone calls", "dnc", "robinson", "ctps", "tps", "call blocked", "no calls",
+        "nicht anrufen", "bitte nicht anrufen", "kein anruf", "keine anrufe", "telefonsperre", "anrufsperre",
+        "werbesperre", "sperrvermerk", "ne pas appeler", "ne pas démarcher", "bloctel", "no llamar",
+        "non chiamare", "niet bellen", "bel me niet", "ei saa soittaa", "soittokielto", "ring ej",
+        "ring inte", "ikke ring", "nie dzwonić",
     ),
 }  # fmt: skip
 """Headers of common exports, recognised where no columns are named; the first found is the first dialled."""
@@ -49,9 +53,16 @@ _DIALLED = frozenset({"phone1", "phone2", "phone3"})
 """Normal names of attributes that the interface makes numbers of."""
 
 
+_DATA = re.compile(r"[0-9][0-9 ()./-]{5,}[0-9]|[^\s@]@[^\s@]+\.")
+_NO_HEADER = (
+    "The first line looks like data and not like a header: put a line with the columns' names above it. "
+    "If the header stands further down, name its line in a profile: [source] header_row."
+)
+
 _CONSENT = re.compile(
     r"consent|opt(ed)?(in|out)|unsubscri|donot|dnc|permission|callable|gdpr|blacklist|blocklist|nocall"
-    r"|robinson|^c?tps$"
+    r"|robinson|^c?tps$|einwillig|werbe|widerspr|dsgvo|sperr|nichtanruf|anruferlaub|consentement|d[ée]march"
+    r"|rgpd|consentim|consenso|toestemming|soittokiel|markkinointi|suostum|samtyc"
 )
 """Normal headers that sound like a wish not to be called, or the leave to call."""
 
@@ -114,6 +125,8 @@ def map_columns(columns: Sequence[tuple[int, str]], profile: Profile) -> Mapping
     )
     suppress_when = tuple(header.at(rule.column, "suppress_when") for rule in profile.suppress_when)
     if not numbers and not found["phones"]:
+        if _looks_like_data(header.written):
+            raise InputError(_NO_HEADER)
         raise InputError(
             f"No column holds phone numbers: the header is {_listed(header.written)}; rename a column to "
             "Phone1, or name it in a profile under [columns] phones. If the header stands further down, name "
@@ -152,10 +165,8 @@ class _Header:
         """The one column of this name that the profile's ``key`` means."""
         found = self.find(name)
         if not found:
-            raise ProfileError(
-                f"The profile names the column {name!r} ({key}), and the input has none"
-                f"{nearest(name, self.written)}"
-            )
+            hint = f". {_NO_HEADER}" if _looks_like_data(self.written) else nearest(name, self.written)
+            raise ProfileError(f"The profile names the column {name!r} ({key}), and the input has none{hint}")
         if len(found) > 1:
             raise ProfileError(
                 f"The profile names the column {name!r} ({key}), and the input has {len(found)} of that "
@@ -249,6 +260,11 @@ def _notes(
             "profile under [columns] do_not_call or in [[suppress_when]]"
         )
     return tuple(notes)
+
+
+def _looks_like_data(names: Sequence[str]) -> bool:
+    """Whether the cells are a person's rather than names of columns: they must not be shown then."""
+    return any(_DATA.search(name) for name in names)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -173,8 +173,9 @@ def _weighed(number: PhoneNumber | None, written: _Written, *, plan: Plan) -> Nu
         plus = "+" + digits
     elif number is not None and len(digits) < len(_e164(number)) + 1:
         number = None  # Cape Verde and Samoa dial abroad with a single 0: too little to go by
-    national = PhoneNumber(country_code=plan.code, national_number=int(digits))
-    readings = {_e164(each): each for each in (number, national, _parsed(plus, None)) if each is not None}
+    # As a number it would lose its zeros: two of them are no national number that the library does not know.
+    bare = None if digits.startswith("00") else PhoneNumber(plan.code, int(digits))
+    readings = {_e164(each): each for each in (number, bare, _parsed(plus, None)) if each is not None}
     good = {e164: (each, kind) for e164, each in readings.items() if (kind := _kind(each, rules)) is not None}
     if len(good) > 1:
         reason = f"{quoted(text)} can be read as {' or as '.join(good)}: write it with a plus"
@@ -243,7 +244,8 @@ def _refused(number: PhoneNumber | None, written: _Written) -> Fault:
         return _short(text)
     abroad = _parsed("+" + digits, None)
     if digits[0] != "0" and abroad is not None and _kind(abroad, rules) is not None:
-        reason = f"{quoted(text)} is not a number in {plan.region}: if it is +{digits}, write the plus"
+        meant = quoted(f"+{digits}")
+        reason = f"{quoted(text)} is not a number in {plan.region}: if it is {meant}, write the plus"
         return Fault("phone.ambiguous", reason)
     return Fault("phone.invalid", f"{quoted(text)} {_what_is_wrong(number)} in {plan.region}")
 

@@ -43,7 +43,10 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True):
-    """What a load is about to do, for the question before it does; ``count`` decides every row for it."""
+    """What a load is about to do, for the question before it does; ``count`` decides every row for it.
+
+    ``around`` are sentences about what the settings want done around the sending.
+    """
 
     order: Order
     spec: SourceSpec
@@ -51,6 +54,7 @@ class Plan(Struct, frozen=True):
     campaign: CampaignRef
     server: str
     count: Callable[[], dict[RowStatus, int]]
+    around: tuple[str, ...] = ()
 
 
 def campaign_of(order: Order) -> str:
@@ -88,6 +92,19 @@ def survey_input(order: Order, source: Path) -> tuple[SourceSpec, Mapping]:
             f"{name} has a header and no rows; a profile's [expect] rows = [0, …] would allow that."
         )
     return spec, map_columns(spec.columns, order.profile)
+
+
+def around(settings: Settings) -> tuple[str, ...]:
+    """What the settings want done around the sending, in sentences."""
+    said = (
+        (settings.pause_first, "the campaign is paused before anything is sent"),
+        (settings.canary, f"{settings.canary} customers go ahead, the others only if all of these arrive"),
+        (settings.max_errors, f"sending stops once more than {settings.max_errors} rows are bad"),
+        (settings.marker, f"agents see the run's id as the attribute {settings.marker!r}"),
+        (settings.verify, "every created customer is read back"),
+        (settings.activate, "the campaign is activated at the end"),
+    )
+    return tuple(sentence for wanted, sentence in said if wanted)
 
 
 def check_marker(settings: Settings, mapping: Mapping) -> None:

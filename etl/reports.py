@@ -136,6 +136,8 @@ def _next(
         return f"obi resume {manifest.run}{go_on}{repeat}"
     if isinstance(stopped, StoppedError):
         return f"obi load {shlex.quote(manifest.input)} {where} --new-run"
+    if tally.reasons["phone.no_region"] and "--region" not in where:
+        where += " --region CC"  # of which country the national numbers are
     return f"obi load {shlex.quote(str(files.rejects))} {where}" if tally.rejects else ""
 
 

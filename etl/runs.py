@@ -33,6 +33,7 @@ from etl.link import Link, connected
 from etl.orders import (
     Order,
     Plan,
+    around,
     campaign_of,
     check_marker,
     check_unchanged,
@@ -81,6 +82,7 @@ class Runner:
         self.repeat = repeat
         self._changed = dict(changed or {})
         self._warnings: list[str] = []
+        self._ended = False
         self.run = ""
         self._while_sending = while_sending
         self._began = time.monotonic()
@@ -123,7 +125,7 @@ class Runner:
                                 order, source=source, spec=spec, campaign=campaign, scratch=scratch
                             ),
                         )
-                        plan = Plan(order, spec, mapping, campaign, link.server, count)
+                        plan = Plan(order, spec, mapping, campaign, link.server, count, around(self.settings))
                         if not self._question(plan):
                             raise InterruptedRunError("Nothing was sent.")
                     with self._begin(
@@ -152,12 +154,14 @@ class Runner:
                     f"{len(unfinished)} runs are not finished; name one: {', '.join(unfinished)}."
                 )
             run = unfinished[0]
-        if undoing_of(self.state.folder_of(run)):
-            raise StateError(
-                f"Run {run} was undone, and is not continued; load its input anew to put the customers back."
-            )
         with self.state.open(run) as journal:
             manifest = journal.manifest
+            # Rows in doubt must be settled before they can be undone too.
+            if undoing_of(journal.path.parent) and not journal.in_doubt():
+                raise StateError(
+                    f"Run {manifest.run} was undone, and is not continued; load its input anew to put the "
+                    "customers back."
+                )
             files = files_of(
                 manifest.input,
                 results=manifest.results,
@@ -244,6 +248,7 @@ class Runner:
                 if manifest.spec.fingerprint == spec.fingerprint
                 and manifest.campaign.id == campaign.id
                 and manifest.base_url == link.server
+                and not undoing_of(self.state.folder_of(manifest.run))
             ),
             None,
         )
@@ -286,6 +291,8 @@ class Runner:
         check_unchanged(manifest)
         self.run = manifest.run
         self._warnings.clear()
+        # A run that has ended has no business with the campaign's status, unless that is asked for now.
+        self._ended = journal.state() == "finished"
         journal.note("state", "running")
         before = sum(_settled(journal).values())
         self._progress.begin(manifest.spec.rows, before)
@@ -324,8 +331,12 @@ class Runner:
             seconds=self._seconds(),
             worked=sum(_settled(journal).values()) - before,
         )
-        if settings.activate and report.exit_code in {0, 5} and not report.stopped:
+        undone = undoing_of(journal.path.parent)  # what is settled of it must not be called
+        if self._may_activate(settings, report) and not undone:
             report = await self._activated(report, link, manifest.campaign)
+            over = over and not report.stopped
+        elif journal.fact("paused", bool, default=False) and not self._ended:
+            self._warnings.append("the campaign was paused first, and stays so until somebody activates it")
         report = replace(
             report,
             command=command,
@@ -341,8 +352,9 @@ class Runner:
     async def _send(self, work: Work, journal: Journal, link: Link) -> None:
         """Deliver, with what the settings want done around it."""
         settings, campaign = work.settings, journal.manifest.campaign
-        if settings.pause_first and await pause(link.client, campaign.id):
+        if settings.pause_first and not self._ended and await pause(link.client, campaign.id):
             self._progress.say(f"The campaign {campaign.name} is paused.")
+            journal.note("paused", value=True)
         await deliver(work, journal, link, progress=self._progress, stop=self._stop)
         if copies := await tell_copies(journal, link):
             self._warnings.append(f"{copies:,} rows are in the campaign more than once, see the results")
@@ -352,13 +364,18 @@ class Runner:
             else:
                 self._progress.say("Read back: every customer that was created is as it was sent.")
 
+    def _may_activate(self, settings: Settings, report: RunReport) -> bool:
+        asked = settings.activate and (not self._ended or "activate" in self._changed)
+        return asked and report.exit_code in {0, 5} and not report.stopped
+
     async def _activated(self, report: RunReport, link: Link, campaign: CampaignRef) -> RunReport:
         """The report after activating the campaign; an error there stops a run that is done otherwise."""
         try:
             await activate(link.client, campaign.id)
         except EtlError as error:
             sentence = f"The load is done, and the campaign could not be activated: {error}"
-            return replace(report, exit_code=error.exit_code, stopped=sentence)
+            again = f"obi resume {report.run}{self.repeat}"
+            return replace(report, exit_code=error.exit_code, stopped=sentence, next=again)
         self._progress.say(f"The campaign {campaign.name} is active.")
         return report
 

@@ -214,6 +214,8 @@ def load_settings(**flags: Any) -> Settings:
     except ValidationError as error:
         raise ConfigError(explain(error, where="settings", model=Settings)) from None
     except SettingsError as error:
+        if "headers" in str(error):
+            raise ConfigError('OBI_HEADERS is not a JSON object such as {"X-Api-Key": "…"}.') from None
         raise ConfigError(f"A setting in the environment can't be read: {error}.") from None
 
 

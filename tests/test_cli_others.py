@@ -186,3 +186,40 @@ def test_a_simulator_that_cannot_start_says_why(own_place: Path, obi: Obi, serve
         assert code == 3
         assert err.startswith("obi: The simulator can't start")
         assert err.count("\n") == 1
+
+
+# --- what a summary says ----------------------------------------------------------------------------------
+
+
+def test_the_counts_of_a_run_that_was_stopped_sum_to_its_rows(
+    own_place: Path, server: Simulator, obi: Obi
+) -> None:
+    path = own_place / "dirty.csv"
+    path.write_text(DIRTY, encoding="utf-8")
+    assert obi("load", path, *CAMPAIGN, "--strict")[0] == 5
+    (line,) = json.loads(obi("runs", "list", "--json")[1])
+    assert line["counts"] == {"invalid": 1, "unsent": 2}
+
+
+def test_the_next_command_names_the_region_that_is_missing(
+    own_place: Path, server: Simulator, obi: Obi
+) -> None:
+    path = own_place / "national.csv"
+    path.write_text("Lead ID,Phone\nA1,020 7946 0001\n", encoding="utf-8")
+    assert "--region CC" in one_object(obi("load", path, *CAMPAIGN, "--json")[1])["next"]
+
+
+def test_a_server_beside_simulate_is_refused(leads: Path, server: Simulator, obi: Obi) -> None:
+    code, _, err = obi("load", leads, *CAMPAIGN, "--simulate", "--base-url", server.base_url)
+    assert (code, server.count(PREVIEW_CAMPAIGN)) == (2, 0)
+    assert "--simulate" in err
+
+
+def test_what_stopped_a_run_stands_before_the_summary_and_its_next_command(
+    leads: Path, server: Simulator, obi: Obi
+) -> None:
+    server.add_fault("401", path="/customers/list")
+    code, out, err = obi("load", leads, *CAMPAIGN, "--quiet")
+    assert code == 6
+    assert "obi: " in err
+    assert out.strip().splitlines()[-1].startswith("Next: ")

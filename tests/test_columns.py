@@ -254,3 +254,36 @@ def test_it_is_told_where_ids_will_be_derived() -> None:
     assert any("derived" in note for note in mapped("Phone1").notes)
     assert mapped("Phone1", "externalId").notes == ()
     assert mapped("Phone1", external_id={"when_missing": "reject"}).notes == ()
+
+
+# --- in other languages, and without a header -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Bitte nicht anrufen", "Nicht anrufen", "Telefonsperre", "Werbesperre", "Sperrvermerk", "Ne pas appeler",
+     "No llamar", "Ei saa soittaa", "Call blocked", "Niet bellen"],
+)  # fmt: skip
+def test_a_do_not_call_column_counts_in_other_languages_too(header: str) -> None:
+    found = mapped("Telefon", header, profile=GUESSED)
+    assert found.do_not_call == (1,)
+    assert found.attributes == ()
+
+
+@pytest.mark.parametrize("header", ["Werbeeinwilligung", "Widerspruch Telefon", "Consentement", "RGPD"])
+def test_what_sounds_like_consent_in_other_languages_is_told(header: str) -> None:
+    assert any(header in note for note in mapped("Telefon", header, profile=GUESSED).notes)
+
+
+@pytest.mark.parametrize(
+    ("header", "tables"),
+    [
+        (("L1", "Anna Smith", "+442079460000"), {}),
+        (("L1", "Anna Smith", "anna@example.com"), {}),
+        (("L1", "Anna Smith", "020 7946 0000"), {"columns": {"phones": ["Mobile"]}}),
+    ],
+)
+def test_a_row_of_data_in_the_headers_place_is_not_shown(header: tuple[str, ...], tables: Any) -> None:
+    with pytest.raises((InputError, ProfileError), match="looks like data") as told:
+        mapped(*header, **tables)
+    assert not any(cell in str(told.value) for cell in header)

@@ -188,9 +188,10 @@ async def test_two_signals_stop_at_once_and_resume_finds_what_had_landed(
         process.send_signal(signal.SIGINT)
         await asyncio.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        code, _, err = await loader.finish(process)
+        code, report, err = await loader.finish(process)
         assert code == 130
         assert "obi resume" in err
+        assert "obi resume" in report["stopped"]
         code, report, _ = await loader.finish(await loader.start("resume"))
         assert code == 5
         assert report["counts"] == {"created": 55, "invalid": 3, "duplicate": 2}

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from etl.errors import ConfigError, DiskFullError, StateError
+from etl.errors import ConfigError, DiskFullError, StateError, StoppedError
+from etl.limits import ErrorLimit
 from etl.link import unencrypted
 from etl.orders import Order
 from etl.profile import GUESSED
-from etl.records import RunReport
+from etl.records import RowOutcome, RowStatus, RunReport
 from etl.runs import Runner
 from etl.settings import Settings
 from etl.simulator import PREVIEW_CAMPAIGN, Fault, Simulator
@@ -133,6 +135,27 @@ async def test_a_share_counts_from_the_hundredth_row_on(own_place: Path, setting
         many = await load(settings, written(own_place, leads(*good(120), "bad", "worse")))
         assert many.counts == {"invalid": 2, "unsent": 120}
         assert "2 of 122 rows" in many.stopped
+
+
+@pytest.mark.parametrize(("refused", "stops"), [(5, False), (6, True), (100, True)])
+def test_a_share_of_refused_rows_is_one_of_those_that_have_an_answer(refused: int, stops: bool) -> None:
+    limit = ErrorLimit("5%")
+    limit.checked(10_000)  # a whole frame, and only a hundred of it were sent yet
+    statuses = [RowStatus.REJECTED] * refused + [RowStatus.CREATED] * (100 - refused)
+    limit.settled(RowOutcome(row=row, status=status) for row, status in enumerate(statuses, start=1))
+    if not stops:
+        limit.enforce()
+        return
+    with pytest.raises(StoppedError, match=f"{refused} of 100 rows so far"):
+        limit.enforce()
+
+
+def test_invalid_rows_that_are_checked_ahead_do_not_weigh_more_than_their_share() -> None:
+    limit = ErrorLimit("5%")
+    limit.checked(10_000)
+    limit.settled(RowOutcome(row=row, status=RowStatus.INVALID) for row in range(1, 401))
+    limit.settled(RowOutcome(row=row, status=RowStatus.CREATED) for row in range(401, 501))
+    limit.enforce()
 
 
 async def test_rows_that_the_server_refuses_count_too(own_place: Path, settings_for: MakeSettings) -> None:
@@ -341,6 +364,22 @@ async def test_a_campaign_that_was_paused_stays_so_unless_it_is_to_be_activated(
         assert await status_of(simulator) == "Passive"
 
 
+async def test_resuming_a_run_that_has_ended_leaves_the_campaign_alone(
+    own_place: Path, settings_for: MakeSettings
+) -> None:
+    """Somebody may have activated it since: its calls must not stop because a run is looked at again."""
+    async with Simulator() as simulator:
+        settings = settings_for(simulator.base_url, pause_first=True)
+        report = await load(settings, written(own_place, leads(*good(3))))
+        assert "paused" in "".join(report.warnings)
+        simulator._service.store.put_campaigns(
+            [replace(each, status="Active") for each in simulator._service.store.campaigns()]
+        )
+        again = await Runner(settings).resume(report.run)
+        assert again is not None
+        assert (again.exit_code, again.warnings, await status_of(simulator)) == (0, (), "Active")
+
+
 async def test_a_load_that_was_stopped_activates_nothing(own_place: Path, settings_for: MakeSettings) -> None:
     async with Simulator() as simulator:
         settings = settings_for(simulator.base_url, pause_first=True, activate=True, max_errors="0")
@@ -357,6 +396,32 @@ async def test_a_campaign_that_cannot_be_activated_is_told_of(
         assert report.exit_code == 6
         assert report.counts == {"created": 3}
         assert "could not be activated" in report.stopped
+        assert report.next == f"obi resume {report.run}"
+
+
+async def test_a_resume_activates_what_could_not_be_activated(
+    own_place: Path, settings_for: MakeSettings
+) -> None:
+    async with Simulator(faults=[Fault(mode="403", path="/status", nth=2)]) as simulator:
+        settings = settings_for(simulator.base_url, pause_first=True, activate=True)
+        report = await load(settings, written(own_place, leads(*good(3))))
+        assert (report.exit_code, await status_of(simulator)) == (6, "Passive")
+        resumed = await Runner(settings).resume()
+        assert resumed is not None
+        assert (resumed.exit_code, resumed.counts, resumed.next) == (0, {"created": 3}, "")
+        assert await status_of(simulator) == "Active"
+        assert await Runner(settings).resume() is None
+
+
+@pytest.mark.parametrize("mode", ["500", "504", "504_after_commit", "reset_after_commit"])
+@pytest.mark.parametrize("nth", [1, 2])
+async def test_a_status_that_was_set_without_an_answer_is_looked_at_and_set_again(
+    own_place: Path, settings_for: MakeSettings, mode: str, nth: int
+) -> None:
+    async with Simulator(faults=[Fault(mode=mode, path="/status", nth=nth)]) as simulator:
+        settings = settings_for(simulator.base_url, pause_first=True, activate=True)
+        report = await load(settings, written(own_place, leads(*good(3))))
+        assert (report.exit_code, report.stopped, await status_of(simulator)) == (0, "", "Active")
 
 
 # --- repeats ---------------------------------------------------------------------------------------------

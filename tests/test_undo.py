@@ -301,6 +301,23 @@ async def test_rows_of_unknown_outcome_are_not_touched_and_told(
         assert ids_in(simulator) == {f"LEAD-{at}" for at in range(5, 9)}
 
 
+async def test_rows_in_doubt_of_a_run_that_was_undone_are_settled_by_resume_and_undone_then(
+    leads: Path, settings_for: MakeSettings
+) -> None:
+    async with Simulator(faults=[Fault(mode="504_after_commit", path="/list", nth=2)]) as simulator:
+        held = settings_for(simulator.base_url, batch_size=4, concurrency=1, on_unknown="hold", activate=True)
+        loaded = await load(held, leads)
+        assert (await undo(held, loaded.run)).exit_code == 10
+        changed = {"on_unknown": "verify"}
+        resumed = await Runner(held, changed=changed).resume(loaded.run)
+        assert resumed is not None
+        assert resumed.counts == {"created": ROWS}
+        assert status_in(simulator) == "Passive"  # nobody is to call whom it put there
+        report = await undo(held, loaded.run)
+        assert (report.exit_code, report.counts) == (0, {"deleted": ROWS})
+        assert simulator.count(PREVIEW_CAMPAIGN) == 0
+
+
 async def test_rows_that_a_killed_load_had_in_flight_are_not_decided(
     leads: Path, settings_for: MakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -618,6 +635,8 @@ async def test_what_is_left_of_a_run_that_was_undone_is_not_sent_any_more(
         await undo(settings, stopped.run)
         with pytest.raises(StateError, match="undone"):
             await Runner(settings).resume(stopped.run)
+        with pytest.raises(StateError, match=f"{stopped.run} was undone"):
+            await Runner(settings).resume(stopped.run[-6:])
         assert await Runner(settings).resume() is None
         assert simulator.count(PREVIEW_CAMPAIGN) == 0
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -48,6 +49,8 @@ for command in (load, check, resume, runs, campaigns, simulator):
 
 def main() -> NoReturn:
     """Run the command and end the process with its exit code; no traceback reaches a user."""
+    # As Ctrl-C from the first moment on; while a run sends, both are handled more gently.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(

@@ -187,6 +187,10 @@ def _each_input(
     from etl.runs import Runner
     from etl.settings import load_settings
 
+    if options["simulate"] and options["base_url"]:
+        raise click.UsageError(
+            "--simulate uses the simulator that is built in, and --base-url another server."
+        )
     inputs: tuple[str, ...] = options.pop("inputs")
     codes = []
     try:

@@ -142,11 +142,16 @@ def _next(run: str, report: RunReport | None, undoing: Undoing | None) -> str:
 
 
 def _one(state: StateFolder, run: str) -> _Line:
+    from etl.records import RunReport
     from etl.undone import undoing_of
 
     undoing = undoing_of(state.folder_of(run))
     with state.open(run) as journal:
         manifest = journal.manifest
+        counts = {status.value: count for status, count in sorted(journal.counts().items())}
+        report = journal.fact("report", RunReport)
+        if report and journal.state() != "running":
+            counts = report.counts  # with the rows that were not sent
         return _Line(
             run=run,
             state=journal.state(),
@@ -154,7 +159,7 @@ def _one(state: StateFolder, run: str) -> _Line:
             input=manifest.input,
             campaign=manifest.campaign.name,
             rows=manifest.spec.rows,
-            counts={status.value: count for status, count in sorted(journal.counts().items())},
+            counts=counts,
             undone=undoing.ended if undoing else "",
         )
 

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from etl.cli.telling import PlainProgress, RichProgress
-from etl.errors import EtlError
+from etl.errors import EtlError, InterruptedRunError
 from etl.progress import Progress, Silence
 from etl.records import LeftOut, RowStatus, RunReport
 
@@ -36,7 +36,7 @@ _MEANING = {
     RowStatus.DUPLICATE: "repeat an earlier row",
     RowStatus.SUPPRESSED: "must not be called",
     RowStatus.REJECTED: "refused by the server",
-    RowStatus.UNSENT: "not sent, the run ended first",
+    RowStatus.UNSENT: "not sent, or held back with their batch",
     RowStatus.UNKNOWN: "sent, and the outcome is not known",
     RowStatus.READY: "would be sent",
 }
@@ -89,9 +89,11 @@ class Screen:
         try:
             return asyncio.run(work)
         except (KeyboardInterrupt, asyncio.CancelledError):
-            if runner.run:
-                self.say(f"Stopped; go on with: {command} {runner.run}{runner.repeat}")
-            raise click.Abort from None
+            if not runner.run:
+                raise click.Abort from None
+            self.stop.set()  # no further input is begun
+            again = f"{command} {runner.run}{runner.repeat}"
+            raise InterruptedRunError(f"Stopped at once; go on with: {again}") from None
 
     @contextlib.contextmanager
     def while_sending(self) -> Iterator[None]:
@@ -140,6 +142,7 @@ class Screen:
             if count:
                 self._err.print(f"{count:>9,}  {status.value}  {_MEANING[status]}", markup=False)
         sent = counts.get(RowStatus.READY, 0)
+        drop_typed_ahead()
         return click.confirm(
             f"Send {sent:,} of {plan.spec.rows:,} rows into {plan.campaign.name!r}?", err=True
         )
@@ -152,6 +155,8 @@ class Screen:
 
     def report(self, report: RunReport) -> None:
         """Show the summary: counts that sum to the rows read, what was left out, what to do next."""
+        if report.stopped:
+            self._err.print(f"obi: {report.stopped}", markup=False, soft_wrap=True)
         out = self._out
         title = f"[bold]{_escape(report.input)}[/bold]"
         if report.campaign:
@@ -166,8 +171,6 @@ class Screen:
                 out.print(f"{name}: {', '.join(columns) or 'nothing'}", markup=False, soft_wrap=True)
         for sentence in _sentences(report):
             out.print(sentence, markup=False, soft_wrap=True)
-        if report.stopped:
-            self._err.print(f"obi: {report.stopped}", markup=False, soft_wrap=True)
         if self.as_json:
             print_json(report)
 
@@ -184,7 +187,7 @@ class Screen:
             table.add_row(name, _names(columns) or "nothing")
         for note in mapping.notes:
             table.add_row("note", _escape(note))
-        for note in plan.campaign.notes():
+        for note in (*plan.campaign.notes(), *plan.around):
             table.add_row("note", _escape(note))
         table.add_row("campaign", _escape(f"{plan.campaign.name} ({plan.campaign.status}) at {plan.server}"))
         self._err.print(table)
@@ -193,6 +196,14 @@ class Screen:
 def _interrupt(_number: int, _frame: object) -> None:
     """Raise wherever we are: in a read of standard input, while a lock is waited for, at a question."""
     raise KeyboardInterrupt
+
+
+def drop_typed_ahead() -> None:
+    """What was typed before a question was there does not answer it."""
+    with contextlib.suppress(ImportError, OSError):  # elsewhere, and where standard input is no terminal
+        import termios
+
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 def print_no_run(sentence: str, exit_code: int, *, source: str = "") -> None:

@@ -27,6 +27,8 @@ class RichProgress:
         self._task = TaskID(0)
         self._bad = 0
         self._retries = 0
+        self._done = 0
+        self._began = 0.0
 
     def begin(self, total: int, done: int) -> None:
         """Show the bar."""
@@ -41,7 +43,8 @@ class RichProgress:
             console=self._console,
             transient=True,
         )
-        self._bad = self._retries = 0
+        self._bad = self._retries = self._done = 0
+        self._began = time.monotonic()
         self._task = self._bar.add_task("", total=total, completed=done, rate="?", bad=0, retries=0)
         self._bar.start()
 
@@ -49,10 +52,10 @@ class RichProgress:
         """Move the bar."""
         if self._bar is not None:
             self._bad += sum(outcome.status not in PASSING for outcome in outcomes)
-            speed = self._bar.tasks[0].speed
-            self._bar.update(
-                self._task, advance=len(outcomes), bad=self._bad, rate=f"{speed:,.0f}" if speed else "?"
-            )
+            self._done += len(outcomes)
+            passed = time.monotonic() - self._began
+            rate = f"{self._done / passed:,.0f}" if passed >= 1 else "?"
+            self._bar.update(self._task, advance=len(outcomes), bad=self._bad, rate=rate)
 
     def retrying(self, call: str, wait: float, reason: str) -> None:
         """Count a retry, and tell it where asked to."""

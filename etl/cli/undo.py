@@ -68,8 +68,11 @@ def _question(plan: UndoPlan) -> bool:
             "This deletes customers, and there is no terminal to ask on: add --yes, or --dry-run to see what "
             "would be."
         )
+    from etl.cli.screen import drop_typed_ahead
+
     who = "called or not" if plan.handled_too else "but for those who were called already"
     first = " The campaign is Active and is paused first." if plan.campaign.status == "Active" else ""
+    drop_typed_ahead()
     return click.confirm(
         f"Delete the {plan.rows:,} customers that run {plan.run} created in {plan.campaign.name!r}, {who}?"
         f"{first}",

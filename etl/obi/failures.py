@@ -87,8 +87,13 @@ _REFUSALS: dict[int, tuple[type[RefusedError], str]] = {
     415: _UNFIT_TYPE,
     413: (TooLargeError, "the request is too large; send fewer customers at a time"),
 }
+_NO_CREDENTIALS = "it wants credentials, and none were given; set OBI_USERNAME and OBI_PASSWORD, or OBI_TOKEN"
 _REFUSING = {status.value for status in HTTPStatus if 400 <= status < 500} - {408, 429}
 """4xx statuses that a standard defines as a refusal; a gateway's own (444, 460, 499) prove nothing."""
+
+
+_AWAY = {502, 503, 504}
+"""What a gateway answers for a server behind it that is away."""
 
 
 class OversizeError(Exception):
@@ -107,7 +112,7 @@ class Failures:
     """Makes the error of what went wrong with a call at ``base``, inside ``Again`` if it may be tried again.
 
     ``clock`` gives POSIX seconds, for a ``Retry-After`` that is a date. ``heard`` is to be set once the
-    server has answered anything.
+    server has answered anything, ``well`` once that was no failure of its own (5xx).
     """
 
     def __init__(self, base: URL, *, clock: Callable[[], float]) -> None:
@@ -115,7 +120,7 @@ class Failures:
         self._host = base.host if base.is_default_port() else f"{base.host}:{base.port}"
         self._over_tls = base.scheme == "https"
         self._clock = clock
-        self.heard = False
+        self.heard = self.well = False
 
     def hide(self, *secrets: str) -> None:
         """Leave these out of errors, even where a server's answer repeats what it was sent."""
@@ -135,7 +140,7 @@ class Failures:
         if isinstance(cause, ClientConnectorError | ConnectionTimeoutError | ClientHttpProxyError):
             reason = self._reason(cause)
             sentence = f"no connection ({reason}); check the base URL, the network and the proxy"
-            return Again(self._error(UnreachableError, sentence, call))
+            return Again(self._error(UnreachableError, sentence, call), outage=self.well)
         return self._doubtful(call, self._reason(cause))
 
     def refused(self, call: Call, answer: Answer) -> Exception:
@@ -151,6 +156,8 @@ class Failures:
             throttled = self._error(ThrottledError, "too many requests; try again later", call, answer)
             throttled.retry_after = self._retry_after(answer)
             return Again(throttled, after=throttled.retry_after)
+        if status == 401 and not self._secrets:
+            return self._error(NotAuthorisedError, _NO_CREDENTIALS, call, answer)
         if status in _REFUSALS:
             return self._error(*_REFUSALS[status], call, answer)
         if status in _REFUSING:
@@ -195,7 +202,8 @@ class Failures:
             return self._error(UnknownOutcomeError, sentence, call, answer)
         advice = "check the base URL" if kind is ContractError else "try again later"
         error = self._error(kind, f"{reason}; {advice}", call, answer)
-        return Again(error, after=self._retry_after(answer) if answer else None)
+        away = self.well and (answer.status in _AWAY if answer else True)
+        return Again(error, after=self._retry_after(answer) if answer else None, outage=away)
 
     def _error(self, kind: type[E], sentence: str, call: Call, answer: Answer | None = None) -> E:
         status, excerpt = None, ""

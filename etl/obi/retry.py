@@ -19,17 +19,22 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_OUTAGE = 3
+"""Times the repeats while a server that was well is away: with the default pauses, about a minute or two."""
+
+
 class Again(Exception):  # noqa: N818  -- no error yet: the error is inside
     """An attempt failed in a way that allows another.
 
     ``error`` is what it comes to if there is none. ``after`` is the seconds that the server asked to wait,
-    None where it did not say.
+    None where it did not say. ``outage`` says that a server that was well before is away.
     """
 
-    def __init__(self, error: ApiError, *, after: float | None = None) -> None:
+    def __init__(self, error: ApiError, *, after: float | None = None, outage: bool = False) -> None:
         super().__init__(str(error))
         self.error = error
         self.after = after
+        self.outage = outage
 
 
 class RetryNotice(Struct, frozen=True, kw_only=True):
@@ -50,7 +55,8 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
 
     The wait is drawn between nothing and ``backoff`` seconds, doubled each time up to ``backoff_max`` (full
     jitter: clients that failed together do not come back together). A wait that the server asked for is
-    kept, plus a jitter of up to ``backoff``, but never beyond ``backoff_max``.
+    kept, plus a jitter of up to ``backoff``, but never beyond ``backoff_max``. In an ``outage`` there are
+    three times as many repeats: a restart takes longer than a hiccup.
     """
 
     attempts: int
@@ -65,12 +71,13 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
         exponent = min(attempt - 1, 64)  # 2.0 ** 1024 would overflow
         return float(chance * min(self.backoff * 2.0**exponent, self.backoff_max))
 
-    def ends(self, attempt: int, *, spent: float) -> bool:
+    def ends(self, attempt: int, *, spent: float, outage: bool = False) -> bool:
         """True if the failed attempt number ``attempt`` was the last one.
 
         ``spent`` is the seconds from the call's beginning to the end of the wait that would come now.
         """
-        return attempt >= self.attempts or spent > self.seconds
+        repeats = (self.attempts - 1) * (_OUTAGE if outage else 1)
+        return attempt > repeats or spent > self.seconds
 
 
 class Retrier:
@@ -124,6 +131,7 @@ class Retrier:
                 state.attempt_number,
                 # Time asleep counts even where a test's sleep takes none.
                 spent=max(time.monotonic() - started, state.idle_for) + state.upcoming_sleep,
+                outage=_failure(state).outage,
             ),
             before_sleep=self._before_sleep,
             reraise=True,

@@ -96,7 +96,10 @@ def choose_sheet(path: Path, *, label: str, kind: str, stated: str = "") -> tupl
         return filled[0], f"sheet {filled[0]!r}, because it is the only visible one with content"
     if not filled:
         raise InputError(f"{label} has no visible sheet with content; unhide the sheet or save it again.")
-    raise InputError(f"{label} has several sheets with content; state which: {_listed(filled)}.")
+    raise InputError(
+        f"{label} has several sheets with content ({_listed(filled)}): say which in a profile, as in "
+        f'[source] sheet = "{filled[0]}".'
+    )
 
 
 def _stated_sheet(names: list[str], visible: list[str], *, label: str, stated: str) -> str:

@@ -362,7 +362,7 @@ async def test_what_was_sent_of_a_person_is_in_no_error_even_where_the_server_re
 @pytest.mark.parametrize(
     ("status", "headers", "advice"),
     [
-        (401, {}, "check OBI_USERNAME and OBI_PASSWORD"),
+        (401, {}, "none were given; set OBI_USERNAME and OBI_PASSWORD"),
         (403, {}, "lacks the rights"),
         (407, {}, "proxy wants credentials"),
         (302, {"Location": "https://sso.example.com/login?u=1"}, "redirected to sso.example.com"),
@@ -378,6 +378,13 @@ async def test_not_authorised_says_which(
     error = await fails(obi, "GET campaigns")
     assert advice in str(error)
     assert error.exit_code == 6
+
+
+async def test_credentials_that_were_refused_are_to_be_checked(mocked_http: aioresponses) -> None:
+    script(mocked_http, "GET campaigns", status=401)
+    connection = Connection(base_url=BASE, username="me", password="expired")
+    error = await fails(Client(connection), "GET campaigns")
+    assert "check OBI_USERNAME and OBI_PASSWORD" in str(error)
 
 
 @pytest.mark.parametrize(

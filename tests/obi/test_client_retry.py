@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 from aioresponses import aioresponses
@@ -125,6 +126,22 @@ async def test_the_total_time_is_bounded_before_a_wait_would_exceed_it(
         with pytest.raises(ThrottledError):
             await obi.campaigns.list()
     assert sleeps == [30, 30, 30]
+
+
+@pytest.mark.parametrize("failure", [{"status": 503}, {"exception": ConnectionResetError("gone")}])
+async def test_a_server_that_was_well_is_waited_for_three_times_as_long(
+    mocked_http: aioresponses,
+    sleep: Callable[[float], Awaitable[None]],
+    sleeps: list[float],
+    failure: dict[str, Any],
+) -> None:
+    mocked_http.get(f"{BASE}/campaigns", payload=[])
+    mocked_http.get(f"{BASE}/campaigns", repeat=True, **failure)
+    async with Client(Connection(base_url=BASE, attempts=3), sleep=sleep) as obi:
+        assert await obi.campaigns.list() == []
+        with pytest.raises(UnavailableError):
+            await obi.campaigns.list()
+    assert len(sleeps) == 3 * 2
 
 
 async def test_a_notice_comes_before_each_wait(
