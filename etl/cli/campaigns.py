@@ -18,7 +18,13 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="As JSON on standar
 
 @click.group()
 def campaigns() -> None:
-    """Look at campaigns."""
+    """Look at campaigns.
+
+    \b
+    Examples:
+      obi campaigns list
+      obi campaigns show "Spring"
+    """
 
 
 @campaigns.command("list")

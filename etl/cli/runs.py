@@ -30,7 +30,13 @@ class _Line(Struct, frozen=True):
 
 @click.group()
 def runs() -> None:
-    """Look at past runs, and undo one."""
+    """Look at past runs, and undo one.
+
+    \b
+    Examples:
+      obi runs list
+      obi runs undo 20270403-0200 --dry-run
+    """
 
 
 runs.add_command(undo)
