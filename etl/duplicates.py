@@ -6,18 +6,17 @@ of memory. The file is rebuilt on each run, resumed ones too, so it needs no dur
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from msgspec import Struct
+
+from etl.scratch import Scratch
 
 _AT_ONCE = 500
 
 
-class Seen:
+class Seen(Scratch):
     """Keys and the row that claimed each; a look-up takes a chunk's keys together.
 
     A key is a pair of a folded form, by which it is found, and the exact text: ids that differ only by
@@ -25,23 +24,11 @@ class Seen:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        path.unlink(missing_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.executescript(
-            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384;"
+        super().__init__(
+            path,
             "CREATE TABLE seen (fold TEXT, exact TEXT, line INTEGER, PRIMARY KEY (fold, exact))"
-            "WITHOUT ROWID;"
+            "WITHOUT ROWID;",
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._db.close()
-        self._path.unlink(missing_ok=True)
 
     def find(self, folds: Iterable[str]) -> dict[str, dict[str, int]]:
         """Folded form → {exact text: row} of those that are claimed."""

@@ -8,18 +8,16 @@ file: at worst twice what the cheaper way alone would have cost, without knowing
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from msgspec import json
 
 from etl.obi.models import StoredCustomer
 from etl.payload import pairs_of
 from etl.posting import Customers
+from etl.scratch import Scratch
 
 _AT_ONCE = 500
 _FEW = 200
@@ -35,26 +33,11 @@ _PAGE = 100
 """Customers a page, by which the requests of a walk are reckoned (the document's default)."""
 
 
-class Holdings:
+class Holdings(Scratch):
     """A copy of customers by externalId, in a file at ``path`` that goes with it."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        path.unlink(missing_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.executescript(
-            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-            "CREATE TABLE held (external_id TEXT PRIMARY KEY, body BLOB) WITHOUT ROWID;"
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._db.close()
-        self._path.unlink(missing_ok=True)
+        super().__init__(path, "CREATE TABLE held (external_id TEXT PRIMARY KEY, body BLOB) WITHOUT ROWID;")
 
     async def fill(self, pages: AsyncIterable[Sequence[StoredCustomer]]) -> None:
         """Copy the customers of all pages; of several with one externalId, the last."""

@@ -30,6 +30,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("1 rules of a profile", frozenset({"columns", "expectations", "schemas"})),
     ("2 edges", frozenset({"journal", "obi", "outputs", "simulator", "sources", "undone"})),
     # Tools of one stage, apart from it so that each fits on a page.
+    ("2 a throw-away database", frozenset({"scratch"})),
     ("2 what a stage works with", frozenset({"chunk", "circuit", "duplicates", "pace", "payload", "state"})),
     ("2 what becomes of sent rows", frozenset({"outcomes", "posting"})),
     ("2 what a campaign holds", frozenset({"holdings"})),
@@ -59,8 +60,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "sqlite3": (
         "etl.journal",
         "etl.undone",
-        "etl.duplicates",
-        "etl.holdings",
+        "etl.scratch",
         "etl.simulator",
         "etl.cli.simulator",
     ),
