@@ -7,13 +7,11 @@ gate that a row passes: what is not in the form that the interface takes can't g
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 
 import pandas as pd
-import pandera.pandas as pa
 from msgspec.structs import replace
 from pandera.errors import SchemaErrors
 
@@ -21,23 +19,12 @@ from etl import fields, phone
 from etl.chunk import Chunk
 from etl.columns import Mapping
 from etl.duplicates import Claim, Duplicates, Repeat
-from etl.profile import AttributeRule, Profile, SuppressWhen, normal_header
+from etl.forms import broken_rule, build_schema, rules_of
+from etl.profile import Profile, SuppressWhen
 from etl.quoting import quoted
 from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus
 
 Decided = Customer | RowOutcome
-
-_FORMS = {
-    "externalId": r"[^\x00-\x1f\x7f*?]+",
-    "numbers": r"\+?[0-9]{3,20}(;\+?[0-9]{3,20}){0,2}",
-    "date": r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z)?",
-    "agentId": r"([0-9A-F]{32})?",
-    "dialingMode": r"(PREVIEW|PREDICTIVE)?",
-    "previewTime": r"[0-9]*",
-    "priority": r"[0-9]*",
-    "timeZone": r"([A-Za-z0-9_+\-]+(/[A-Za-z0-9_+\-]+)*)?",
-}
-"""Field → the normal forms that may be sent (the interface's document; our E.164, UTC and id32 forms)."""
 
 _RAGGED = Fault(
     "row.ragged",
@@ -45,7 +32,6 @@ _RAGGED = Fault(
     "correct it and empty obi_extra",
 )
 _CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
-_ATTRIBUTE = "attribute:"
 
 
 class Validator:
@@ -109,7 +95,7 @@ class Validator:
         ]
         dates = zip(chunk.scalar("date"), zones, strict=True)
         chunk.put("date", (self._date(text, zone) if text.strip() else None for text, zone in dates))
-        for column, name, _ in _rules(self.profile, self.mapping):
+        for column, name, _ in rules_of(self.profile, self.mapping):
             chunk.normal[name] = [text.strip() for text in chunk.raw(column)]
 
     def _phones(self, chunk: Chunk) -> None:
@@ -214,9 +200,9 @@ class Validator:
 
     def _fault(self, column: str, check: str, value: str) -> tuple[str, Fault]:
         """What the schema alone refused: an attribute, by a rule of the profile."""
-        for position, name, rule in _rules(self.profile, self.mapping):
+        for position, name, rule in rules_of(self.profile, self.mapping):
             if name == column:
-                return self.mapping.headers[position], Fault(check, _broken(rule, check, quoted(value)))
+                return self.mapping.headers[position], Fault(check, broken_rule(rule, check, quoted(value)))
         return column, Fault(check, f"the {column} is not in a form that can be sent")
 
     # --- suppression and duplicates -----------------------------------------------------------------
@@ -342,61 +328,6 @@ class Validator:
             attributes=attributes,
             warning=chunk.warning(at),
         )
-
-
-def build_schema(profile: Profile, mapping: Mapping) -> pa.DataFrameSchema:
-    """The schema of normal forms, from the profile: one column a field, then one a ruled attribute."""
-    columns = {"extra": pa.Column("str", pa.Check(lambda forms: forms == "", error="row.ragged"))}
-    for name, form in _FORMS.items():
-        columns[name] = pa.Column("str", _matches(form, error=f"{name}.form"))
-    for _, name, rule in _rules(profile, mapping):
-        columns[name] = pa.Column("str", _attribute_checks(rule))
-    return pa.DataFrameSchema(columns, strict=True, coerce=False)
-
-
-def _matches(pattern: str, *, error: str) -> pa.Check:
-    compiled = re.compile(pattern)
-    return pa.Check(lambda forms: forms.str.fullmatch(compiled), error=error)
-
-
-def _attribute_checks(rule: AttributeRule) -> list[pa.Check]:
-    checks = []
-    if rule.required:
-        checks.append(pa.Check(lambda values: values != "", error="attribute.required"))
-    if rule.pattern:
-        # Not pandas' contains: it warns of groups, and its engine and dialect depend on what is installed.
-        search = re.compile(rule.pattern).search
-        checks.append(
-            _optional(
-                lambda values: values.map(lambda value: search(value) is not None), error="attribute.pattern"
-            )
-        )
-    if (longest := rule.max_length) is not None:
-        checks.append(_optional(lambda values: values.str.len() <= longest, error="attribute.max_length"))
-    if rule.allowed:
-        checks.append(_optional(lambda values: values.isin(rule.allowed), error="attribute.allowed"))
-    return checks
-
-
-def _optional(test: Callable[[pd.Series[str]], pd.Series[bool]], *, error: str) -> pa.Check:
-    """A check that an empty value passes: ``required`` is a rule of its own."""
-    return pa.Check(lambda values: (values == "") | test(values), error=error)
-
-
-def _broken(rule: AttributeRule, check: str, value: str) -> str:
-    return {
-        "attribute.required": "there is no value, and the profile requires one",
-        "attribute.pattern": f"{value} does not match the profile's pattern {rule.pattern}",
-        "attribute.max_length": f"{value} is longer than the profile's {rule.max_length} characters",
-        "attribute.allowed": f"{value} is not one of the profile's values: {', '.join(rule.allowed)}",
-    }[check]
-
-
-def _rules(profile: Profile, mapping: Mapping) -> Iterator[tuple[int, str, AttributeRule]]:
-    """The attribute rules as (column, name in the schema, rule)."""
-    places = {normal_header(header): column for column, header in mapping.headers.items()}
-    for header, rule in profile.attributes.rules.items():
-        yield places[normal_header(header)], f"{_ATTRIBUTE}{header}", rule
 
 
 def _read_date(

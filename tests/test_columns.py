@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from etl.columns import COMMON_NAMES, OWN_NAMES, Mapping, map_columns
+from etl.columns import Mapping, map_columns
 from etl.errors import InputError, ProfileError
 from etl.profile import GUESSED, Profile
+from etl.vocabulary import COMMON_NAMES, OWN_NAMES
 
 
 def mapped(*header: str, profile: Profile | None = None, **tables: Any) -> Mapping:

@@ -24,14 +24,17 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("0 the protocol of progress", frozenset({"progress"})),
     ("0 how a value is shown", frozenset({"quoting"})),
     # A value's own grammar, which the rules for a field or a number stand on.
-    ("1 grammars", frozenset({"dates", "limits", "numbering", "regions", "settings"})),
+    ("1 grammars", frozenset({"dates", "limits", "numbering", "regions", "settings", "vocabulary"})),
     ("1 rules", frozenset({"fields", "phone", "profile"})),
     # Rules that are made from a profile: the columns of one input, its limits, its schema for editors.
     ("1 rules of a profile", frozenset({"columns", "expectations", "schemas"})),
     ("2 edges", frozenset({"journal", "obi", "outputs", "simulator", "sources", "undone"})),
     # Tools of one stage, apart from it so that each fits on a page.
     ("2 a throw-away database", frozenset({"scratch"})),
-    ("2 what a stage works with", frozenset({"chunk", "circuit", "duplicates", "pace", "payload", "state"})),
+    (
+        "2 what a stage works with",
+        frozenset({"chunk", "circuit", "duplicates", "forms", "pace", "payload", "state"}),
+    ),
     ("2 what becomes of sent rows", frozenset({"outcomes", "posting"})),
     ("2 what a campaign holds", frozenset({"holdings"})),
     ("3 stages", frozenset({"chunker", "poster", "reader", "reconciler", "survey", "validator"})),
@@ -65,7 +68,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "etl.cli.simulator",
     ),
     "phonenumbers": ("etl.phone", "etl.numbering", "etl.regions", "etl.profile"),
-    "pandera": ("etl.validator",),
+    "pandera": ("etl.validator", "etl.forms"),
     "xlsxwriter": ("etl.outputs",),
     "pyarrow": ("etl.outputs",),
     "python_calamine": ("etl.sources",),
