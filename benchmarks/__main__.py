@@ -1,0 +1,63 @@
+"""``python -m benchmarks``: measure, print goals beside figures, and write the page."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.bench import FORMS, Bench
+from benchmarks.figures import Figures, Part, machine, today
+from benchmarks.goals import judge, lines
+from benchmarks.page import write_page
+from benchmarks.parts import PARTS
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+
+def main() -> int:
+    """Measure what the command line says; 0 also where a goal is missed, which the page explains."""
+    chosen = _options()
+    figures = Figures.read(chosen.out / "performance.json")
+    if not chosen.render:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=chosen.work) as folder:
+            for name in chosen.only or PARTS:
+                measure(figures, name, Bench(FORMS[chosen.form], Path(folder)))
+        figures.machine = machine()
+        print(f"\n{time.monotonic() - began:,.0f} s\n")
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    figures.write(chosen.out / "performance.json")
+    write_page(figures, chosen.out)
+    print(*lines(judge(figures)), sep="\n")
+    return 0
+
+
+def measure(figures: Figures, name: str, bench: Bench) -> None:
+    """Put what a part measures in the place of what it measured before."""
+    print(f"{name}:", flush=True)
+    cases = PARTS[name](bench)
+    figures.parts[name] = Part(form=bench.form.name, day=today(), cases=cases, skipped=bench.skipped)
+
+
+def _options() -> argparse.Namespace:
+    options = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    forms = options.add_mutually_exclusive_group()
+    for name, what in (
+        ("full", "the sizes that goals are set for: an hour or so  [default]"),
+        ("short", "a tenth of them: some minutes"),
+        ("smoke", "as little as shows that it works"),
+    ):
+        forms.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=what)
+    options.add_argument("--only", action="append", choices=list(PARTS), help="this part (again and again)")
+    options.add_argument("--render", action="store_true", help="measure nothing, make the page anew")
+    options.add_argument("--out", type=Path, default=DOCS, help="folder of page, plots and figures  [docs]")
+    options.add_argument("--work", type=Path, help="folder of files and journals while it runs")
+    options.set_defaults(form="full")
+    return options.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

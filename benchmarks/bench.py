@@ -1,0 +1,190 @@
+"""What every part of the benchmark works with: its sizes, its files, and how a load is measured."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from msgspec import Struct
+
+from benchmarks.bare_server import CAMPAIGN
+from benchmarks.make_leads import make
+from benchmarks.measure import Case, FailedError, Sample, run
+from benchmarks.servers import Address
+
+PEERS = {
+    "sequential": "requests",
+    "dlt": "dlt",
+    "singer-sdk": "singer_sdk",
+    "elasticsearch": "elasticsearch",
+    "floor": "",
+}
+"""What stands beside us, and the module that it needs."""
+
+_SCRIPTS = {
+    "sequential": "sequential",
+    "dlt": "with_dlt",
+    "singer-sdk": "with_singer",
+    "elasticsearch": "with_elasticsearch",
+    "floor": "floor",
+}
+OURS = "obi load"
+
+
+class Form(Struct, frozen=True, kw_only=True):
+    """How much is measured: rows, runs of each, requests.
+
+    Goals are set for the ``full`` form. ``small`` and ``large`` are the two sizes of most parts, and a part
+    that says nothing else takes ``small``.
+    """
+
+    name: str
+    runs: int
+    small: int
+    large: int
+    growth: Sequence[int]
+    distant: int
+    paced: int
+    workbooks: Sequence[int]
+    bad: int
+    listed: int
+
+
+FORMS = {
+    form.name: form
+    for form in (
+        Form(
+            name="smoke", runs=1, small=1_000, large=3_000, growth=(1_000, 3_000), distant=5_000, paced=100,
+            workbooks=(1_000, 3_000), bad=3_000, listed=30_000,
+        ),
+        Form(
+            name="short", runs=3, small=10_000, large=100_000, growth=(1_000, 10_000, 100_000),
+            distant=100_000, paced=600, workbooks=(20_000, 100_000), bad=30_000, listed=1_000_000,
+        ),
+        Form(
+            name="full", runs=3, small=100_000, large=1_000_000,
+            growth=(1_000, 10_000, 100_000, 1_000_000, 5_000_000), distant=1_000_000, paced=3_000,
+            workbooks=(200_000, 1_000_000), bad=300_000, listed=10_000_000,
+        ),
+    )
+}  # fmt: skip
+
+
+class Bench:
+    """One run of the benchmark: ``folder`` is for files, which are made once and removed with it."""
+
+    def __init__(self, form: Form, folder: Path, *, tell: Callable[[str], None] = print) -> None:
+        self.form = form
+        self.folder = folder
+        self.tell = tell
+        self.skipped: list[str] = []
+
+    def file(self, name: str, write: Callable[[Path], object]) -> Path:
+        """The file of this name, which ``write`` makes where it is not there yet."""
+        path = self.folder / name
+        if not path.exists():
+            write(path)
+        return path
+
+    def leads(self, rows: int) -> Path:
+        """A clean file."""
+        return self.file(f"leads-{rows}.csv", lambda path: make(path, rows))
+
+    @cached_property
+    def env(self) -> dict[str, str]:
+        """An environment in which no setting of anybody's counts."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("OBI_")}
+        root = str(Path(__file__).resolve().parent.parent)
+        path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
+        nobodys = str(self.folder / "nobodys-configuration")
+        return kept | {"PYTHONPATH": path, "XDG_CONFIG_HOME": nobodys}
+
+    def load(
+        self,
+        leads: Path,
+        server: Address,
+        *words: str,
+        sends: int | None = None,
+        exits: Iterable[int] = (0,),
+        module: str = "etl",
+        env: Mapping[str, str] | None = None,
+    ) -> Sample:
+        """The whole process of ``obi load``, from nothing to the results file.
+
+        Raises FailedError where the server did not get ``sends`` rows (None: as many as it may).
+        """
+        with tempfile.TemporaryDirectory(prefix="load-", dir=self.folder) as place:
+            command = [
+                sys.executable, "-m", module, "load", str(leads), "--campaign", CAMPAIGN["name"],
+                "--base-url", server.base_url, "--region", "GB", "--results", "results.csv",
+                "--rejects", "rejects.csv", "--state-dir", "state", "--yes", *words,
+            ]  # fmt: skip
+            return self._checked(command, server, place=Path(place), sends=sends, exits=exits, env=env or {})
+
+    def peer(self, name: str, leads: Path, server: Address, *, sends: int) -> Sample:
+        """The whole process of a peer; raises as ``load``."""
+        command = [sys.executable, "-m", f"benchmarks.peers.{_SCRIPTS[name]}", str(leads), server.post_url]
+        with tempfile.TemporaryDirectory(prefix="peer-", dir=self.folder) as place:
+            return self._checked(command, server, place=Path(place), sends=sends, exits=(0,), env={})
+
+    def _checked(
+        self,
+        command: Sequence[str],
+        server: Address,
+        *,
+        place: Path,
+        sends: int | None,
+        exits: Iterable[int],
+        env: Mapping[str, str],
+    ) -> Sample:
+        server.counters()
+        sample = run(command, folder=place, env={**self.env, **env}, exits=exits)
+        got = server.counters()
+        if sends is not None and got.rows != sends:
+            raise FailedError(f"{' '.join(command)} sent {got.rows:,} rows of {sends:,}")
+        seconds = got.last - got.first
+        facts = {"requests": got.requests, "refused": got.refused, "rows_sent": got.rows, "sending": seconds}
+        return Sample(wall=sample.wall, cpu=sample.cpu, peaks=sample.peaks, facts=sample.facts | facts)
+
+    def peers(self) -> list[str]:
+        """The peers that are installed; says which are not."""
+        found = []
+        for name, module in PEERS.items():
+            if not module or importlib.util.find_spec(module):
+                found.append(name)
+            else:
+                self.skip(f"{name} is not installed (pip install '.[bench]')")
+        return found
+
+    def skip(self, reason: str) -> None:
+        """Note what is left out, and why."""
+        self.tell(f"  left out: {reason}")
+        self.skipped.append(reason)
+
+    def in_turn(
+        self, jobs: Mapping[str, Callable[[], Sample]], *, rows: int, runs: int | None = None
+    ) -> list[Case]:
+        """Each job so many times, by turns: what slows the machine for a while slows all of them."""
+        samples: dict[str, list[Sample]] = {name: [] for name in jobs}
+        for at in range(runs or self.form.runs):
+            for name, job in jobs.items():
+                sample = job()
+                samples[name].append(sample)
+                self.tell(f"  {name}, {rows:,} rows, run {at + 1}: {_told(sample, rows)}")
+        return [Case(name=name, rows=rows, samples=each) for name, each in samples.items()]
+
+
+def clean_up(folder: Path) -> None:
+    """Remove the files of a benchmark."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _told(sample: Sample, rows: int) -> str:
+    memory = " + ".join(f"{peak:,.0f}" for peak in sample.peaks)
+    return f"{sample.wall:.2f} s, {rows / sample.wall:,.0f} rows/s, CPU {sample.cpu:.2f} s, {memory} MiB"

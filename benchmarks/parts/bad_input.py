@@ -1,0 +1,61 @@
+"""Bad input must not be slow: time and memory at most twice a clean file's, row by row.
+
+A row of a thousand columns is as much to read as 83 rows of twelve, so that file is judged by its cells.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+
+from benchmarks import hard_files
+from benchmarks.bench import Bench
+from benchmarks.make_leads import HEADER
+from benchmarks.measure import Case
+from benchmarks.servers import Address, bare_server
+
+CLEAN = "clean"
+BAD = "every row bad"
+HUGE = "one cell of 10 MB"
+WIDE = "1,000 columns"
+TWICE = "all rows duplicates"
+LISTED = "beside a long do-not-call list"
+UNLISTED = "beside none"
+_SOME_BAD = 5
+"""The exit code of a load with rows that need a look."""
+
+
+def measure(bench: Bench) -> list[Case]:
+    """The clean file and the others, of as many rows, or as many cells."""
+    rows = bench.form.bad
+    narrow = rows * len(HEADER) // hard_files.COLUMNS
+    with bare_server() as server:
+        files = {
+            CLEAN: bench.leads(rows),
+            BAD: bench.file("bad.csv", partial(hard_files.every_row_bad, rows=rows)),
+            HUGE: bench.file("huge.csv", partial(hard_files.one_huge_cell, rows=rows)),
+            TWICE: bench.file("twice.csv", partial(hard_files.all_duplicates, rows=rows)),
+        }
+        jobs = {
+            name: partial(bench.load, path, server, "--quiet", exits=(0, _SOME_BAD))
+            for name, path in files.items()
+        }
+        wide = bench.file("wide.csv", partial(hard_files.many_columns, rows=narrow))
+        cases = bench.in_turn(jobs, rows=rows)
+        cases += bench.in_turn({WIDE: partial(bench.load, wide, server, "--quiet", sends=narrow)}, rows=narrow)
+        return cases + _suppressed(bench, server)
+
+
+def _suppressed(bench: Bench, server: Address) -> list[Case]:
+    """A clean file beside a do-not-call list of millions, and beside none."""
+    command = [sys.executable, "-m", "etl", "load", "--help"]
+    told = subprocess.run(command, env=bench.env, capture_output=True, text=True, check=True)
+    if "--suppress" not in told.stdout:
+        bench.skip("do-not-call lists: this version of obi load has no --suppress")
+        return []
+    numbers, rows = bench.form.listed, bench.form.large
+    listed = bench.file("listed.txt", partial(hard_files.do_not_call_list, numbers=numbers))
+    load = partial(bench.load, bench.leads(rows), server, "--quiet")
+    jobs = {UNLISTED: partial(load, sends=rows), LISTED: partial(load, "--suppress", str(listed), sends=rows)}
+    return bench.in_turn(jobs, rows=rows)
