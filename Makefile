@@ -2,9 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+BENCH_BIN := .venv-bench/bin
+BENCH_READY := .venv-bench/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test contract chaos lint types check format clean
+.PHONY: help demo test contract chaos bench lint types check format clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,6 +14,12 @@ help:  ## List the targets
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# An environment of its own: what the peers bring along must not change how tests and types are checked.
+$(BENCH_READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-bench
+	$(BENCH_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
 demo: $(READY)  ## Load the sample leads into the embedded simulator and show the answers
@@ -49,9 +57,12 @@ check: lint types test  ## All of it: lint, types, test
 chaos: $(READY)  ## Faults by the thousand and kills by the hundred, some 20 minutes (a million rows too: CHAOS=--soak)
 	$(BIN)/python -m benchmarks.chaos $(CHAOS)
 
+bench: $(BENCH_READY)  ## Measure speed and memory beside others, an hour or so (some minutes: BENCH=--short)
+	$(BENCH_BIN)/python -m benchmarks $(BENCH)
+
 format: $(READY)  ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:  ## Remove what was built
-	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-bench demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

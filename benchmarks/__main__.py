@@ -27,6 +27,7 @@ def main() -> int:
             for name in chosen.only or PARTS:
                 measure(figures, name, Bench(FORMS[chosen.form], Path(folder)))
         figures.machine = machine()
+        figures.note = chosen.note
         print(f"\n{time.monotonic() - began:,.0f} s\n")
     chosen.out.mkdir(parents=True, exist_ok=True)
     figures.write(chosen.out / "performance.json")
@@ -55,6 +56,7 @@ def _options() -> argparse.Namespace:
     options.add_argument("--render", action="store_true", help="measure nothing, make the page anew")
     options.add_argument("--out", type=Path, default=DOCS, help="folder of page, plots and figures  [docs]")
     options.add_argument("--work", type=Path, help="folder of files and journals while it runs")
+    options.add_argument("--note", default="", help="a sentence about how it was measured, for the page")
     options.set_defaults(form="full")
     return options.parse_args()
 

@@ -44,7 +44,10 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counters(msgspec.Struct, kw_only=True):
-    """What was asked: requests that send, those answered 429, items taken; and when (seconds of a clock from anywhere)."""
+    """What was asked: requests that send, those answered 429, items taken; and when the first and last came.
+
+    Times are in seconds by a clock that begins anywhere.
+    """
 
     requests: int = 0
     refused: int = 0

@@ -187,4 +187,4 @@ def clean_up(folder: Path) -> None:
 
 def _told(sample: Sample, rows: int) -> str:
     memory = " + ".join(f"{peak:,.0f}" for peak in sample.peaks)
-    return f"{sample.wall:.2f} s, {rows / sample.wall:,.0f} rows/s, CPU {sample.cpu:.2f} s, {memory} MiB"
+    return f"{sample.wall:.2f} s ({rows / sample.wall:,.0f} rows/s), CPU {sample.cpu:.2f} s, {memory} MiB"

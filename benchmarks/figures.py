@@ -53,8 +53,12 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 class Figures(Struct, kw_only=True):
-    """Everything: the machine, and the parts by name. Parts may be of different days."""
+    """Everything: the machine, and the parts by name, which may be of different days.
 
+    ``note`` is a sentence about how it was measured, where there is something to say.
+    """
+
+    note: str = ""
     machine: dict[str, str] = field(default_factory=dict)
     parts: dict[str, Part] = field(default_factory=dict)
 

@@ -86,8 +86,7 @@ def said(figure: float, unit: str) -> str:
     """A figure with its unit, to three digits or so."""
     if unit == "%":
         return f"{figure * 100:.3g} %"
-    digits = 0 if figure >= 100 else 1 if figure >= 20 else 2
-    return f"{figure:,.{digits}f} {unit}"
+    return f"{figure:,.0f} {unit}" if figure >= 1_000 else f"{figure:.3g} {unit}"
 
 
 def lines(verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -278,8 +277,9 @@ GOALS: tuple[Goal, ...] = (
     ),
     Goal(
         part="beginning",
-        what="`obi --help` and `--version` import pandas",
+        what="modules of pandas that they import",
         figure=_pandas_imported,
+        unit="modules",
         most=0,
     ),
     Goal(

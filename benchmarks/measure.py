@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from msgspec import Struct, field
 
@@ -94,8 +95,12 @@ def run(
         began = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, env=env, stdout=words, stderr=words)
         with _Watch(process.pid) as watch:
-            # Not Popen.wait: only this gives what the process and all that it has waited for have used.
-            _, status, usage = os.wait4(process.pid, 0)
+            try:
+                # Not Popen.wait: only this gives what the process and all it has waited for have used.
+                _, status, usage = os.wait4(process.pid, 0)
+            except BaseException:
+                process.kill()
+                raise
             wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode not in exits:
@@ -118,7 +123,7 @@ class _Watch:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
-    def __enter__(self) -> _Watch:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

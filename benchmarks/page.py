@@ -1,129 +1,81 @@
-"""``docs/performance.md`` from the figures: nothing in it is written by hand."""
+"""``docs/performance.md``: the words of ``page.template.md``, and the figures as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from string import Template
 
 from benchmarks.bench import OURS
 from benchmarks.figures import Figures, Part
 from benchmarks.goals import Verdict, judge, said, steady_rate
 from benchmarks.measure import Case
-from benchmarks.parts import bad_input, distant, pace
+from benchmarks.parts import distant, pace
 from benchmarks.plots import draw
 
-_HEAD = """\
-# Performance
-
-Made by `make bench` from measurements; to change a word here, change `benchmarks/page.py`. Every figure comes from whole processes,
-from nothing to the results file, against a bare server in a process of its own that answers at once, unless something else is said.
-Figures are medians; *spread* is the slowest less the fastest run, as a share of the median. What runs beside each other was run by turns.
-"""
-
-_HOW = """\
-## Measure it yourself
-
-```sh
-make bench                        # all of it, an hour or so; writes this page
-make bench BENCH=--short          # a tenth of the sizes, some minutes
-make bench BENCH='--only growth'  # one part; the other figures stay
-```
-
-It needs Linux (memory is read from `/proc`) and some gigabytes of disk. It makes an environment of its own, `.venv-bench`, with the
-peers at the versions of `constraints.txt`. `python -m benchmarks --help` lists the rest: `--work FOLDER` puts files and journals on
-another disk, `--out FOLDER` leaves this page as it is.
-
-No test asserts seconds. What guards against regressions is `tests/test_speed.py`: the CPU time of a row, as a multiple of what
-checking one number with phonenumbers takes on the same machine in the same minute.
-"""
-
-_PEERS = """\
-The same file (12 columns, two of them numbers), the same bare server, 100 customers a request, and every number parsed, checked
-and brought to E.164 by phonenumbers: `benchmarks/peers/` holds each peer as a script. None of them keeps a journal, writes results,
-finds duplicates or looks up what is in doubt; `obi load` does, with its default options. `elasticsearch` is that library's own
-bulk helper (`async_streaming_bulk`) against the same server. `floor` sends one body, made beforehand, again and again over raw
-sockets: that is what the server itself can take. *Steady* is the difference of the two sizes, without start-up.
-"""
-
-_DISTANT = """\
-A server that takes {latency} ms a request: with {flight} in flight, nothing can be faster than rows ÷ 100 ÷ {flight} × {latency} ms.
-"""
-
-_PACE = """\
-Two servers that can have enough: *limited* takes eight requests at a time and answers 429 beyond, *crowded* takes the longer the more
-are under way, and brings most through at eight. Ten rows a request; rows/s between the server's first and last request.
-"""
-
-_GROWTH = """\
-![Seconds and memory over rows](performance-growth.svg)
-"""
-
-_SHARES = """\
-CPU time by part, taken with a stopwatch on the calls between the parts (`benchmarks/stopwatch.py`), not with a profiler.
-"""
-
-_BAD = """\
-The clean file has as many rows as the bad ones; the one of a thousand columns has as many cells. The do-not-call list stands beside a
-larger clean file.
-"""
+TEMPLATE = Path(__file__).with_name("page.template.md")
 
 
 def write_page(figures: Figures, folder: Path) -> None:
     """Write the page and its plots."""
     draw(figures, folder)
-    text = "\n".join(_sections(figures))
-    (folder / "performance.md").write_text(text, encoding="utf-8")
+    (folder / "performance.md").write_text(page(figures), encoding="utf-8")
 
 
-def _sections(figures: Figures) -> Iterator[str]:
+def page(figures: Figures) -> str:
+    """The page as Markdown."""
     verdicts = judge(figures)
-    yield _HEAD
-    yield from _warning(figures)
-    yield "## Goals\n"
-    yield _table(
-        ("goal", "wanted", "measured", "reached"),
-        [(each.what, each.wanted, each.measured, _mark(each)) for each in verdicts],
-    )
-    yield from _short_of(verdicts)
-    for name, make in _PARTS.items():
-        if name in figures.parts:
-            yield from make(figures.parts[name])
-    yield _HOW
-    yield "## Where this was measured\n"
-    yield _table(("", ""), figures.machine.items())
-    yield _table(
-        ("part", "form", "day"), [(name, part.form, part.day) for name, part in figures.parts.items()]
+    tables = {name.replace("-", "_"): _part(figures, name) for name in _TABLES}
+    words = Template(TEMPLATE.read_text(encoding="utf-8"))
+    return words.substitute(
+        tables,
+        warning=_warning(figures),
+        goals=_goals(verdicts),
+        short=_short_of(verdicts),
+        machine=_table(("", ""), [*figures.machine.items(), *_days(figures)]),
     )
 
 
-def _warning(figures: Figures) -> Iterator[str]:
+def _warning(figures: Figures) -> str:
     lesser = sorted({part.form for part in figures.parts.values()} - {"full"})
-    if lesser:
-        yield (
-            f"**Measured in the {' and '.join(lesser)} form, at smaller sizes than goals are set for, "
-            "while other work ran on the machine: these figures hold a place until the full form is run.**\n"
-        )
+    note = f" {figures.note}" if figures.note else ""
+    if not lesser:
+        return f"{note.strip()}\n" if note else ""
+    forms = " and ".join(lesser)
+    return f"**Measured in the {forms} form, at smaller sizes than the goals are set for.{note}**\n"
 
 
-def _mark(verdict: Verdict) -> str:
-    return "**no**" if verdict.reached is False else verdict.word
+def _goals(verdicts: Sequence[Verdict]) -> str:
+    marks = {True: "yes", False: "**no**", None: "?"}
+    return _table(
+        ("goal", "wanted", "measured", "reached"),
+        [(each.what, each.wanted, each.measured, marks[each.reached]) for each in verdicts],
+    )
 
 
-def _short_of(verdicts: Sequence[Verdict]) -> Iterator[str]:
+def _short_of(verdicts: Sequence[Verdict]) -> str:
     missed = [each for each in verdicts if each.reached is False]
-    yield "## What falls short, and why\n"
-    yield "\n".join(f"- {each.what} ({each.measured}): {each.goal.reason}." for each in missed) + "\n" if (
-        missed
-    ) else "Nothing.\n"
+    return (
+        "".join(f"- {each.what} ({each.measured}): {each.goal.reason}.\n" for each in missed) or "Nothing.\n"
+    )
+
+
+def _days(figures: Figures) -> list[tuple[str, str]]:
+    return [(f"measured: {name}", f"{part.day}, {part.form} form") for name, part in figures.parts.items()]
 
 
 # --- parts ------------------------------------------------------------------------------------------
 
 
-def _side_by_side(part: Part) -> Iterator[str]:
-    yield "## Side by side\n"
-    yield _PEERS
-    yield "![Rows a second, side by side](performance-peers.svg)\n"
+def _part(figures: Figures, name: str) -> str:
+    part = figures.parts.get(name)
+    if part is None:
+        return "Not measured yet.\n"
+    left_out = f"\nLeft out: {'; '.join(part.skipped)}.\n" if part.skipped else ""
+    return _TABLES[name](part) + left_out
+
+
+def _side_by_side(part: Part) -> str:
     rows = []
     for name in part.names():
         small, large = part.small(name), part.one(name)
@@ -132,44 +84,32 @@ def _side_by_side(part: Part) -> Iterator[str]:
                 f"**{name}**" if name == OURS else name,
                 *(f"{case.rate:,.0f} ({case.spread:.0%})" for case in (small, large)),
                 f"{steady_rate(small, large):,.0f}",
-                f"{large.cpu / large.rows * 1e6:,.1f} µs",
+                _per_row(large.cpu, large),
                 _memory(large),
             )
         )
-    small, large = part.small(OURS), part.one(OURS)
-    yield _table(
-        (
-            "",
-            f"{small.rows:,} rows: rows/s (spread)",
-            f"{large.rows:,} rows: rows/s (spread)",
-            "steady: rows/s",
-            "CPU a row",
-            "peak MiB",
-        ),
-        rows,
-    )
-    yield from _left_out(part)
+    sizes = [f"{case.rows:,} rows: rows/s (spread)" for case in part.sizes(OURS)]
+    return _table(("", *sizes, "steady: rows/s", "CPU a row", "MiB"), rows)
 
 
-def _distant(part: Part) -> Iterator[str]:
-    yield "## A distant server\n"
-    yield _DISTANT.format(latency=distant.LATENCY, flight=distant.IN_FLIGHT)
+def _distant(part: Part) -> str:
     limit = distant.limit(part.one(OURS).rows)
-    yield _table(
-        ("", "rows", "seconds (spread)", "rows/s", "peak MiB"),
+    rate = part.one(OURS).rows / limit
+    return _table(
+        ("", "rows", "seconds (spread)", "rows/s", "MiB"),
         [
-            ("arithmetic limit", f"{part.one(OURS).rows:,}", f"{limit:,.2f}", "64,000", ""),
-            *((case.name, f"{case.rows:,}", _seconds(case), f"{case.rate:,.0f}", _memory(case)) for case in part.cases),
+            ("arithmetic limit", f"{part.one(OURS).rows:,}", f"{limit:,.2f}", f"{rate:,.0f}", ""),
+            *(
+                (case.name, f"{case.rows:,}", _seconds(case), f"{case.rate:,.0f}", _memory(case))
+                for case in part.cases
+            ),
         ],
     )
-    yield from _left_out(part)
 
 
-def _pace(part: Part) -> Iterator[str]:
-    yield "## `--concurrency auto`\n"
-    yield _PACE
+def _pace(part: Part) -> str:
     numbers = [*map(str, pace.FIXED), pace.AUTO]
-    yield _table(
+    return _table(
         ("", *numbers, "auto: answered 429"),
         [
             (
@@ -186,58 +126,50 @@ def _came_through(case: Case) -> str:
     return f"{case.fact('rate'):,.0f}" if case.fact("rate") else "gave up"
 
 
-def _growth(part: Part) -> Iterator[str]:
-    yield "## Growth\n"
-    yield _GROWTH
-    yield _cases(part.cases)
-
-
-def _workbooks(part: Part) -> Iterator[str]:
-    yield "## Workbooks\n"
-    yield "xlsx, every cell text, written by XlsxWriter; the results are CSV.\n"
-    yield _cases(part.cases)
-
-
-def _beginning(part: Part) -> Iterator[str]:
-    yield "## Before anything is done\n"
-    yield _table(
-        ("", "seconds (spread)", "peak MiB"),
-        [(case.name, _seconds(case), _memory(case)) for case in part.cases],
-    )
-
-
-def _shares(part: Part) -> Iterator[str]:
-    case = part.one(OURS)
-    total = sum(map(case.fact, case.samples[0].facts))
-    yield f"## Where the time goes\n\n{_SHARES}"
-    yield _table(
-        ("part", f"CPU seconds, {case.rows:,} rows", "µs a row", "share"),
+def _sizes(part: Part) -> str:
+    return _table(
+        ("rows", "seconds (spread)", "rows/s", "CPU a row", "MiB"),
         [
-            (name, f"{seconds:,.2f}", f"{seconds / case.rows * 1e6:,.1f}", f"{seconds / total:.0%}")
-            for name in case.samples[0].facts
-            for seconds in [case.fact(name)]
-        ],
-    )
-
-
-def _bad_input(part: Part) -> Iterator[str]:
-    yield f"## Bad input\n\n{_BAD}"
-    yield _table(
-        ("", "rows", "seconds (spread)", "µs a row", "peak MiB"),
-        [
-            (case.name, f"{case.rows:,}", _seconds(case), f"{case.wall / case.rows * 1e6:,.1f}", _memory(case))
+            (f"{case.rows:,}", _seconds(case), f"{case.rate:,.0f}", _per_row(case.cpu, case), _memory(case))
             for case in part.cases
         ],
     )
-    yield from _left_out(part)
 
 
-_PARTS = {
+def _beginning(part: Part) -> str:
+    rows = [(case.name, _seconds(case), _memory(case)) for case in part.cases]
+    return _table(("", "seconds (spread)", "MiB"), rows)
+
+
+def _shares(part: Part) -> str:
+    case = part.one(OURS)
+    parts = {name: case.fact(name) for name in case.samples[0].facts}
+    total = sum(parts.values())
+    return _table(
+        ("part", f"CPU seconds, {case.rows:,} rows", "a row", "share"),
+        [
+            (name, f"{seconds:,.2f}", _per_row(seconds, case), f"{seconds / total:.0%}")
+            for name, seconds in parts.items()
+        ],
+    )
+
+
+def _bad_input(part: Part) -> str:
+    return _table(
+        ("", "rows", "seconds (spread)", "a row", "MiB"),
+        [
+            (case.name, f"{case.rows:,}", _seconds(case), _per_row(case.wall, case), _memory(case))
+            for case in part.cases
+        ],
+    )
+
+
+_TABLES: Mapping[str, Callable[[Part], str]] = {
     "side-by-side": _side_by_side,
     "distant": _distant,
     "pace": _pace,
-    "growth": _growth,
-    "workbooks": _workbooks,
+    "growth": _sizes,
+    "workbooks": _sizes,
     "beginning": _beginning,
     "shares": _shares,
     "bad-input": _bad_input,
@@ -247,24 +179,12 @@ _PARTS = {
 # --- pieces -----------------------------------------------------------------------------------------
 
 
-def _cases(cases: Iterable[Case]) -> str:
-    return _table(
-        ("rows", "seconds (spread)", "rows/s", "CPU a row", "peak MiB"),
-        [
-            (
-                f"{case.rows:,}",
-                _seconds(case),
-                f"{case.rate:,.0f}",
-                f"{case.cpu / case.rows * 1e6:,.1f} µs",
-                _memory(case),
-            )
-            for case in cases
-        ],
-    )
-
-
 def _seconds(case: Case) -> str:
     return f"{case.wall:,.2f} ({case.spread:.0%})"
+
+
+def _per_row(seconds: float, case: Case) -> str:
+    return f"{seconds / case.rows * 1e6:,.1f} µs"
 
 
 def _memory(case: Case) -> str:
@@ -272,11 +192,5 @@ def _memory(case: Case) -> str:
     return " + ".join(f"{peak:,.0f}" for peak in (case.peak, *case.workers))
 
 
-def _left_out(part: Part) -> Iterator[str]:
-    if part.skipped:
-        yield "Left out: " + "; ".join(part.skipped) + ".\n"
-
-
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (head, ["---"] * len(head), *rows))

@@ -54,10 +54,11 @@ def _draw_peers(part: Part, path: Path) -> None:
 
 
 def _axes(*, columns: int) -> tuple[Any, Any]:
-    from matplotlib import pyplot  # noqa: PLC0415  -- as above
+    import matplotlib.pyplot as plt  # noqa: PLC0415  -- as above
 
-    pyplot.rcParams.update(_STYLE)
-    return pyplot.subplots(1, columns, figsize=(9, 3.2), layout="constrained")
+    plt.rcParams.update(_STYLE)
+    figure, axes = plt.subplots(1, columns, figsize=(9, 3.2), layout="constrained")
+    return figure, axes
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -12,7 +12,7 @@ import functools
 import os
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +30,7 @@ import etl.work
 JOURNAL, RESULTS, PROGRESS = "journal", "results", "progress"
 WRITES = ("record", "claim", "split", "sent", "returned", "settle", "answered", "drop_claims", "note")
 
-_spent: Counter[str] = Counter()
+_spent: defaultdict[str, float] = defaultdict(float)
 _stack = threading.local()
 
 
@@ -93,7 +93,7 @@ def main() -> None:
         etl.cli.main()
     finally:
         total = sum(os.times()[:4])
-        rest = total - began - _spent.total()
+        rest = total - began - sum(_spent.values())
         parts = {"start": began, **_spent, "sending and the rest": rest}
         Path(os.environ["STOPWATCH"]).write_bytes(msgspec.json.encode(parts))
 

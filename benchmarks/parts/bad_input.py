@@ -43,7 +43,9 @@ def measure(bench: Bench) -> list[Case]:
         }
         wide = bench.file("wide.csv", partial(hard_files.many_columns, rows=narrow))
         cases = bench.in_turn(jobs, rows=rows)
-        cases += bench.in_turn({WIDE: partial(bench.load, wide, server, "--quiet", sends=narrow)}, rows=narrow)
+        cases += bench.in_turn(
+            {WIDE: partial(bench.load, wide, server, "--quiet", sends=narrow)}, rows=narrow
+        )
         return cases + _suppressed(bench, server)
 
 

@@ -19,10 +19,10 @@ os.environ |= {
     "LOAD__RAISE_ON_FAILED_JOBS": "true",
 }
 
-import dlt  # noqa: E402  -- see above
-import requests  # noqa: E402
+import dlt
+import requests
 
-from benchmarks.peers.leads import BATCH, customer, lines, not_created  # noqa: E402
+from benchmarks.peers.leads import BATCH, customer, lines, not_created
 
 URL = sys.argv[2]
 session = requests.Session()
