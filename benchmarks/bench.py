@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,36 +11,38 @@ from functools import cached_property
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from benchmarks.bare_server import CAMPAIGN
 from benchmarks.make_leads import make
 from benchmarks.measure import Case, FailedError, Sample, run
 from benchmarks.servers import Address
 
-PEERS = {
-    "sequential": "requests",
-    "dlt": "dlt",
-    "singer-sdk": "singer_sdk",
-    "elasticsearch": "elasticsearch",
-    "floor": "",
-}
-"""What stands beside us, and the module that it needs."""
 
-_SCRIPTS = {
-    "sequential": "sequential",
-    "dlt": "with_dlt",
-    "singer-sdk": "with_singer",
-    "elasticsearch": "with_elasticsearch",
-    "floor": "floor",
+class Peer(Struct, frozen=True):
+    """What stands beside us: the ``script`` in ``benchmarks.peers``, and the ``module`` that it needs."""
+
+    script: str
+    module: str
+
+
+PEERS = {
+    "sequential": Peer("sequential", "requests"),
+    "dlt": Peer("with_dlt", "dlt"),
+    "singer-sdk": Peer("with_singer", "singer_sdk"),
+    "elasticsearch": Peer("with_elasticsearch", "elasticsearch"),
+    "floor": Peer("floor", "asyncio"),
 }
 OURS = "obi load"
 
 
 class Form(Struct, frozen=True, kw_only=True):
-    """How much is measured: rows, runs of each, requests.
+    """How much is measured. Goals are set for the ``full`` form.
 
-    Goals are set for the ``full`` form. ``small`` and ``large`` are the two sizes of most parts, and a part
-    that says nothing else takes ``small``.
+    ``runs`` of each; ``small`` and ``large`` are the rows of what is set side by side, ``growth`` those of
+    CSV files and ``workbooks`` of xlsx files, ``distant`` those that a slow server gets, ``bad`` those of
+    awkward files; ``paced`` are the requests to find the best concurrency with, and ``listed`` the numbers
+    on a do-not-call list.
     """
 
     name: str
@@ -129,7 +130,8 @@ class Bench:
 
     def peer(self, name: str, leads: Path, server: Address, *, sends: int) -> Sample:
         """The whole process of a peer; raises as ``load``."""
-        command = [sys.executable, "-m", f"benchmarks.peers.{_SCRIPTS[name]}", str(leads), server.post_url]
+        script = f"benchmarks.peers.{PEERS[name].script}"
+        command = [sys.executable, "-m", script, str(leads), server.post_url]
         with tempfile.TemporaryDirectory(prefix="peer-", dir=self.folder) as place:
             return self._checked(command, server, place=Path(place), sends=sends, exits=(0,), env={})
 
@@ -150,13 +152,13 @@ class Bench:
             raise FailedError(f"{' '.join(command)} sent {got.rows:,} rows of {sends:,}")
         seconds = got.last - got.first
         facts = {"requests": got.requests, "refused": got.refused, "rows_sent": got.rows, "sending": seconds}
-        return Sample(wall=sample.wall, cpu=sample.cpu, peaks=sample.peaks, facts=sample.facts | facts)
+        return replace(sample, facts=facts)
 
     def peers(self) -> list[str]:
         """The peers that are installed; says which are not."""
         found = []
-        for name, module in PEERS.items():
-            if not module or importlib.util.find_spec(module):
+        for name, peer in PEERS.items():
+            if importlib.util.find_spec(peer.module):
                 found.append(name)
             else:
                 self.skip(f"{name} is not installed (pip install '.[bench]')")
@@ -178,11 +180,6 @@ class Bench:
                 samples[name].append(sample)
                 self.tell(f"  {name}, {rows:,} rows, run {at + 1}: {_told(sample, rows)}")
         return [Case(name=name, rows=rows, samples=each) for name, each in samples.items()]
-
-
-def clean_up(folder: Path) -> None:
-    """Remove the files of a benchmark."""
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _told(sample: Sample, rows: int) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,10 +46,6 @@ class Part(Struct, frozen=True, kw_only=True):
         """Names of cases in the order in which they were measured first."""
         return list(dict.fromkeys(case.name for case in self.cases))
 
-    def named(self, beginning: str) -> Iterator[Case]:
-        """The cases whose name begins so."""
-        return (case for case in self.cases if case.name.startswith(beginning))
-
 
 class Figures(Struct, kw_only=True):
     """Everything: the machine, and the parts by name, which may be of different days.
@@ -68,22 +63,21 @@ class Figures(Struct, kw_only=True):
         return msgspec.json.decode(path.read_bytes(), type=cls) if path.exists() else cls()
 
     def write(self, path: Path) -> None:
-        """Keep them at ``path``, one case a line or so."""
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(_rounded(self)), indent=1) + b"\n")
+        """Keep them at ``path``."""
+        path.write_bytes(
+            msgspec.json.format(msgspec.json.encode(_rounded(msgspec.to_builtins(self))), indent=1) + b"\n"
+        )
 
 
-def _rounded(figures: Figures) -> object:
-    """Three decimals, and seven digits of what is large: more is noise."""
-    return _round(msgspec.to_builtins(figures))
-
-
-def _round(value: object) -> object:
-    if isinstance(value, float):
-        return round(value, 4)
-    if isinstance(value, dict):
-        return {name: _round(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_round(each) for each in value]
+def _rounded(value: object) -> object:
+    """Four decimals: more is noise."""
+    match value:
+        case float():
+            return round(value, 4)
+        case dict():
+            return {name: _rounded(each) for name, each in value.items()}
+        case list():
+            return [_rounded(each) for each in value]
     return value
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -22,46 +21,20 @@ from benchmarks.measure import Sample
 from benchmarks.peers.leads import e164
 from benchmarks.servers import Address, bare_server
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-
 FEW, MANY = 2_000, 22_000
 
-MOST_NUMBERS_A_ROW = 8.0
-"""Numbers that could be checked in the CPU time of a row, which has two of them."""
-
-MOST_BAD = 2.0
-"""A row that is bad may cost so many times what a clean one costs."""
-
-MOST_MEMORY = 1.5
-"""By how much more memory eleven times the rows may take: frames fill up, and that is all."""
+LIMITS = {
+    "numbers that could be checked in the time of a row": 8.0,
+    "clean rows in the time of a bad one": 2.0,
+    "memory of many rows by that of few": 1.5,  # frames fill up, and that is all
+    "requests by what a hundred rows a request make": 1.0,
+}
 
 
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench(FORMS["smoke"], tmp_path_factory.mktemp("bench"))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Address]:
-    with bare_server() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def few(bench: Bench, server: Address) -> Sample:
-    return loaded(bench, bench.leads(FEW), server)
-
-
-@pytest.fixture(scope="module")
-def many(bench: Bench, server: Address) -> Sample:
-    return loaded(bench, bench.leads(MANY), server)
-
-
-def loaded(bench: Bench, path: Path, server: Address) -> Sample:
+def cheaper(bench: Bench, leads: Path, server: Address) -> Sample:
     """The cheaper of two loads: what else the machine does makes a load dearer, never cheaper."""
-    return min(
-        (bench.load(path, server, "--quiet", exits=(0, 5)) for _ in range(2)), key=lambda sample: sample.cpu
-    )
+    loads = (bench.load(leads, server, "--quiet", exits=(0, 5)) for _ in range(2))
+    return min(loads, key=lambda sample: sample.cpu)
 
 
 def yardstick() -> float:
@@ -78,21 +51,18 @@ def yardstick() -> float:
     return min(seconds() for _ in range(5))
 
 
-def test_a_row_costs_no_more_than_some_checked_numbers(few: Sample, many: Sample) -> None:
-    numbers = (many.cpu - few.cpu) / (MANY - FEW) / yardstick()
-    assert numbers < MOST_NUMBERS_A_ROW
-
-
-def test_a_bad_row_costs_no_more_than_two_clean_ones(
-    bench: Bench, server: Address, few: Sample, many: Sample
-) -> None:
-    bad = bench.file("bad.csv", partial(hard_files.every_row_bad, rows=MANY))
-    assert (loaded(bench, bad, server).cpu - few.cpu) / (many.cpu - few.cpu) < MOST_BAD
-
-
-def test_memory_does_not_grow_with_the_rows(few: Sample, many: Sample) -> None:
-    assert many.peak / few.peak < MOST_MEMORY
-
-
-def test_a_request_holds_a_hundred_rows(many: Sample) -> None:
-    assert many.facts["requests"] == MANY / 100
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_rows_cost_no_more_than_their_limits(tmp_path: Path) -> None:
+    bench = Bench(FORMS["smoke"], tmp_path)
+    with bare_server() as server:
+        few, many = (cheaper(bench, bench.leads(rows), server) for rows in (FEW, MANY))
+        bad = cheaper(bench, bench.file("bad.csv", partial(hard_files.every_row_bad, rows=MANY)), server)
+    clean = many.cpu - few.cpu
+    figures = (
+        clean / (MANY - FEW) / yardstick(),
+        (bad.cpu - few.cpu) / clean,
+        many.peak / few.peak,
+        many.facts["requests"] / (MANY / 100),
+    )
+    found = dict(zip(LIMITS, figures, strict=True))
+    assert {name: figure for name, figure in found.items() if figure > LIMITS[name]} == {}

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
+from msgspec.structs import replace
+
 from benchmarks.bench import Bench
 from benchmarks.measure import Case, Sample, run
 from benchmarks.servers import bare_server
@@ -35,7 +37,7 @@ def _quick(bench: Bench, word: str) -> Sample:
     command = [sys.executable, "-m", "etl", word]
     sample = run(command, folder=bench.folder, env=bench.env)
     facts = {"pandas": float(sum(name.partition(".")[0] == "pandas" for name in _imported(bench, command)))}
-    return Sample(wall=sample.wall, cpu=sample.cpu, peaks=sample.peaks, facts=facts)
+    return replace(sample, facts=facts)
 
 
 def _imported(bench: Bench, command: Sequence[str]) -> set[str]:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TypedDict
 
+from msgspec.structs import replace
+
 from benchmarks.bench import Bench
 from benchmarks.measure import Case, Sample
 from benchmarks.servers import Address, bare_server
@@ -61,4 +63,4 @@ def _load(bench: Bench, server: Address, rows: int, concurrency: str) -> Sample:
         "rate": rows / facts["sending"] if whole else 0.0,
         "refused_share": facts["refused"] / facts["requests"],
     }
-    return Sample(wall=sample.wall, cpu=sample.cpu, peaks=sample.peaks, facts=facts | more)
+    return replace(sample, facts=facts | more)

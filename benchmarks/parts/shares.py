@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import msgspec
+from msgspec.structs import replace
 
 from benchmarks.bench import OURS, Bench
 from benchmarks.measure import Case, Sample
@@ -23,5 +24,4 @@ def _watched(bench: Bench, server: Address, rows: int) -> Sample:
     sample = bench.load(
         bench.leads(rows), server, sends=rows, module="benchmarks.stopwatch", env={"STOPWATCH": str(told)}
     )
-    parts = msgspec.json.decode(told.read_bytes(), type=dict[str, float])
-    return Sample(wall=sample.wall, cpu=sample.cpu, peaks=sample.peaks, facts=parts)
+    return replace(sample, facts=msgspec.json.decode(told.read_bytes(), type=dict[str, float]))
