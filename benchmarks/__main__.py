@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -24,6 +25,7 @@ def main() -> int:
     1 where a part could not be measured; its earlier figures stay.
     """
     chosen = _options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # no server and no file outlives us
     chosen.out.mkdir(parents=True, exist_ok=True)
     kept = chosen.out / "performance.json"
     figures = Figures.read(kept)

@@ -41,8 +41,8 @@ class Form(Struct, frozen=True, kw_only=True):
 
     ``runs`` of each; ``small`` and ``large`` are the rows of what is set side by side, ``growth`` those of
     CSV files and ``workbooks`` of xlsx files, ``distant`` those that a slow server gets, ``bad`` those of
-    awkward files; ``paced`` are the requests to find the best concurrency with, and ``listed`` the numbers
-    on a do-not-call list.
+    awkward files and ``wide`` of the one with a thousand columns; ``paced`` are the requests to find the
+    best concurrency with, and ``listed`` the numbers on a do-not-call list.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Form(Struct, frozen=True, kw_only=True):
     paced: int
     workbooks: Sequence[int]
     bad: int
+    wide: int
     listed: int
 
 
@@ -62,25 +63,29 @@ FORMS = {
     for form in (
         Form(
             name="smoke", runs=1, small=1_000, large=3_000, growth=(1_000, 3_000), distant=5_000, paced=100,
-            workbooks=(1_000, 3_000), bad=3_000, listed=30_000,
+            workbooks=(1_000, 3_000), bad=3_000, wide=50, listed=30_000,
         ),
         Form(
             name="short", runs=3, small=10_000, large=100_000, growth=(1_000, 10_000, 100_000),
-            distant=100_000, paced=600, workbooks=(20_000, 100_000), bad=30_000, listed=1_000_000,
+            distant=100_000, paced=600, workbooks=(20_000, 100_000), bad=30_000, wide=2_000, listed=1_000_000,
         ),
         Form(
             name="full", runs=3, small=100_000, large=1_000_000,
             growth=(1_000, 10_000, 100_000, 1_000_000, 5_000_000), distant=1_000_000, paced=3_000,
-            workbooks=(200_000, 1_000_000), bad=300_000, listed=10_000_000,
+            workbooks=(200_000, 1_000_000), bad=300_000, wide=20_000, listed=10_000_000,
         ),
     )
 }  # fmt: skip
 
 
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
 class Bench:
     """One run of the benchmark: ``folder`` is for files, which are made once and removed with it."""
 
-    def __init__(self, form: Form, folder: Path, *, tell: Callable[[str], None] = print) -> None:
+    def __init__(self, form: Form, folder: Path, *, tell: Callable[[str], None] = _say) -> None:
         self.form = form
         self.folder = folder
         self.tell = tell

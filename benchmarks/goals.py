@@ -171,11 +171,13 @@ def _keeping_share(part: Part) -> float:
 
 
 def _by_clean(name: str, clean: str = bad_input.CLEAN, *, memory: bool = False) -> Callable[[Part], float]:
-    """Time or memory of a bad file as a multiple of the clean one's, which has as many rows or cells."""
+    """Time by cell, or memory, of a bad file as a multiple of the clean one's."""
 
     def figure(part: Part) -> float:
         bad, good = part.one(name), part.one(clean)
-        return bad.peak / good.peak if memory else bad.wall / good.wall
+        if memory:
+            return bad.peak / good.peak
+        return bad.wall / bad_input.cells(bad) / (good.wall / bad_input.cells(good))
 
     return figure
 
@@ -196,7 +198,8 @@ def _bad_goals() -> Iterator[Goal]:
     for name in (bad_input.BAD, bad_input.HUGE, bad_input.WIDE, bad_input.TWICE, bad_input.LISTED):
         clean = bad_input.UNLISTED if name == bad_input.LISTED else bad_input.CLEAN
         for memory in (False, True):
-            what = f"{name}: {'memory' if memory else 'time'} ÷ the clean file's"
+            measure = "memory" if memory else "time by cell" if name == bad_input.WIDE else "time"
+            what = f"{name}: {measure} ÷ the clean file's"
             yield Goal(part="bad-input", what=what, figure=_by_clean(name, clean, memory=memory), most=2)
 
 

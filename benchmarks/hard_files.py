@@ -25,8 +25,15 @@ def rows_of(number: int, *, seed: int = 1) -> Iterator[list[str]]:
 
 
 def every_row_bad(path: Path, rows: int) -> None:
-    """Neither number of any row is one."""
-    _write(path, HEADER, ([cells[0], "n/a", "12", *cells[3:]] for cells in rows_of(rows)))
+    """Neither number of any row is one: words, and too few digits; each another, as in life."""
+    _write(
+        path,
+        HEADER,
+        (
+            [cells[0], f"ask {at}", f"020 {at % 100_000:05}", *cells[3:]]
+            for at, cells in enumerate(rows_of(rows))
+        ),
+    )
 
 
 def one_huge_cell(path: Path, rows: int) -> None:

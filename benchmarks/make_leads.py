@@ -1,4 +1,9 @@
-"""Lead files of any length: 12 columns, two of them phones, every number valid and kept for fiction."""
+"""Lead files of any length: 12 columns, two of them phones, every number valid.
+
+Numbers are drawn from whole ranges, not from the few that are kept for fiction: of those a long file would
+repeat each hundreds of times, and whatever remembers numbers would look faster than it is. Nobody dials them:
+the files are made for a while, and for servers that call nobody.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +16,18 @@ HEADER = [
     "External ID", "Phone 1", "Phone 2", "First Name", "Last Name", "Company", "Address", "City",
     "Postcode", "Email", "Score", "Notes",
 ]  # fmt: skip
-AREAS = ("020 7946 0", "0121 496 0", "0161 496 0", "+44 20 7946 0", "+49 30 23125 ")
+RANGES = ("020 7{} {}", "0121 4{:.2} {}", "0161 4{:.2} {}", "+44 20 7{} {}", "+49 30 23{:.2}{}")
+
+
+def phone(dice: random.Random) -> str:
+    """A number of London, Birmingham, Manchester or Berlin, as people write it."""
+    return dice.choice(RANGES).format(f"{dice.randrange(1_000):03}", f"{dice.randrange(10_000):04}")
 
 
 def row(number: int, dice: random.Random) -> list[str]:
     """One lead."""
-    first, second = (f"{dice.choice(AREAS)}{dice.randrange(1000):03}" for _ in range(2))
     return [
-        f"L{number:08}", first, second, f"First{number % 977}", f"Last{number % 1009}",
+        f"L{number:08}", phone(dice), phone(dice), f"First{number % 977}", f"Last{number % 1009}",
         f"Company {number % 311}", f"{number % 200} Example Street", "London",
         f"N{number % 20} {number % 9}AB",
         f"lead{number}@example.com", str(number % 100), "called last year, wants an offer",

@@ -10,7 +10,7 @@ from benchmarks.bench import OURS
 from benchmarks.figures import Figures, Part
 from benchmarks.goals import Verdict, judge, said, steady_rate
 from benchmarks.measure import Case
-from benchmarks.parts import distant, pace
+from benchmarks.parts import bad_input, distant, pace
 from benchmarks.plots import draw
 
 TEMPLATE = Path(__file__).with_name("page.template.md")
@@ -27,13 +27,14 @@ def page(figures: Figures) -> str:
     verdicts = judge(figures)
     tables = {name.replace("-", "_"): _part(figures, name) for name in _TABLES}
     words = Template(TEMPLATE.read_text(encoding="utf-8"))
-    return words.substitute(
+    text = words.substitute(
         tables,
         warning=_warning(figures),
         goals=_goals(verdicts),
         short=_short_of(verdicts),
         machine=_table(("", ""), [*figures.machine.items(), *_days(figures)]),
     )
+    return text.rstrip() + "\n"
 
 
 def _warning(figures: Figures) -> str:
@@ -156,9 +157,16 @@ def _shares(part: Part) -> str:
 
 def _bad_input(part: Part) -> str:
     return _table(
-        ("", "rows", "seconds (spread)", "a row", "MiB"),
+        ("", "rows", "cells", "seconds (spread)", "a row", "MiB"),
         [
-            (case.name, f"{case.rows:,}", _seconds(case), _per_row(case.wall, case), _memory(case))
+            (
+                case.name,
+                f"{case.rows:,}",
+                f"{bad_input.cells(case):,}",
+                _seconds(case),
+                _per_row(case.wall, case),
+                _memory(case),
+            )
             for case in part.cases
         ],
     )

@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.stopwatch`` takes the words of ``obi``, and writes seconds by part as JSON to the file
 that ``STOPWATCH`` names. Every watched call is on the clock of its own thread, without what it calls of
-other watched parts. There are a few calls a batch, so that watching costs nothing worth a mention; a
-profiler would slow small functions most.
+other watched parts; what child processes take is in the rest. There are a few calls a batch, so that
+watching costs nothing worth a mention; a profiler would slow small functions most.
 """
 
 from __future__ import annotations

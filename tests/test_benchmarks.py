@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks import stopwatch
 from benchmarks.bare_server import POST_PATH, Server, Temper, bulk_items, created_items
-from benchmarks.bench import FORMS
+from benchmarks.bench import FORMS, Bench
 from benchmarks.figures import Figures, Part
 from benchmarks.goals import GOALS, Goal, Verdict, judge
 from benchmarks.make_leads import make
@@ -166,6 +166,19 @@ def test_the_peers_send_what_we_send(
 
     assert sent(theirs) == sent(ours)
     assert len(sent(ours)) == ROWS
+
+
+@linux
+@pytest.mark.parametrize("name", ["beginning", "shares"])
+def test_a_part_measures_what_its_goals_are_about(name: str, tmp_path: Path) -> None:
+    told: list[str] = []
+    measured = PARTS[name](Bench(FORMS["smoke"], tmp_path, tell=told.append))
+    assert len(told) == len(measured)
+    verdicts = judge(Figures(parts={name: part(*measured)}))
+    assert {verdict.goal.part for verdict in verdicts if verdict.figure is not None} == {name}
+    assert [
+        verdict.what for verdict in verdicts if verdict.goal.part == name and verdict.figure is None
+    ] == []
 
 
 # --- goals and page ---------------------------------------------------------------------------------
