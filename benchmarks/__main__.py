@@ -59,7 +59,7 @@ def _options() -> argparse.Namespace:
     forms = options.add_mutually_exclusive_group()
     for name, what in (
         ("full", "the sizes that goals are set for: an hour or so  [default]"),
-        ("short", "a tenth of them: some minutes"),
+        ("short", "a tenth of them: a quarter of an hour"),
         ("smoke", "as little as shows that it works"),
     ):
         forms.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=what)
@@ -69,7 +69,10 @@ def _options() -> argparse.Namespace:
     options.add_argument("--work", type=Path, help="folder of files and journals while it runs")
     options.add_argument("--note", default="", help="a sentence about how it was measured, for the page")
     options.set_defaults(form="full")
-    return options.parse_args()
+    chosen = options.parse_args()
+    if sys.platform != "linux" and not chosen.render:
+        options.error("memory is read from /proc, so that measuring needs Linux")
+    return chosen
 
 
 if __name__ == "__main__":

@@ -189,4 +189,5 @@ class Bench:
 
 def _told(sample: Sample, rows: int) -> str:
     memory = " + ".join(f"{peak:,.0f}" for peak in sample.peaks)
-    return f"{sample.wall:.2f} s ({rows / sample.wall:,.0f} rows/s), CPU {sample.cpu:.2f} s, {memory} MiB"
+    rate = f" ({rows / sample.wall:,.0f} rows/s)" if rows else ""
+    return f"{sample.wall:.2f} s{rate}, CPU {sample.cpu:.2f} s, {memory} MiB"

@@ -63,10 +63,9 @@ class Figures(Struct, kw_only=True):
         return msgspec.json.decode(path.read_bytes(), type=cls) if path.exists() else cls()
 
     def write(self, path: Path) -> None:
-        """Keep them at ``path``."""
-        path.write_bytes(
-            msgspec.json.format(msgspec.json.encode(_rounded(msgspec.to_builtins(self))), indent=1) + b"\n"
-        )
+        """Keep them at ``path``, a case a line: what changes can be read."""
+        text = msgspec.json.encode(_rounded(msgspec.to_builtins(self)))
+        path.write_bytes(text.replace(b'{"name":', b'\n{"name":') + b"\n")
 
 
 def _rounded(value: object) -> object:

@@ -221,6 +221,15 @@ def test_figures_are_ratios_of_medians() -> None:
     assert found["ten times the rows: time"] == pytest.approx(10.25)
 
 
+def test_figures_are_kept_a_case_a_line(tmp_path: Path) -> None:
+    figures = Figures(
+        note="so", machine={"Python": "3"}, parts={"growth": part(case("a", 1, 2.0), case("b", 3, 4.5))}
+    )
+    figures.write(path := tmp_path / "performance.json")
+    assert Figures.read(path) == figures
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 3
+
+
 def test_a_page_without_figures_says_so() -> None:
     text = page(Figures())
     assert text.count("Not measured yet.") == len(PARTS)
