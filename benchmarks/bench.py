@@ -189,5 +189,6 @@ class Bench:
 
 def _told(sample: Sample, rows: int) -> str:
     memory = " + ".join(f"{peak:,.0f}" for peak in sample.peaks)
-    rate = f" ({rows / sample.wall:,.0f} rows/s)" if rows else ""
+    whole = rows and sample.facts.get("rows_sent", rows) == rows
+    rate = f" ({rows / sample.wall:,.0f} rows/s)" if whole else ""
     return f"{sample.wall:.2f} s{rate}, CPU {sample.cpu:.2f} s, {memory} MiB"
