@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def rows(path: Path, spec: SourceSpec) -> Iterator[SourceRow]:
-    """The input's rows in order, in bounded memory (a workbook's sheet is held by its library).
+    """The input's rows in order, in bounded memory (of an xls, the sheet is in it).
 
     Raises InputError where the input is not what ``spec`` says; a survey has found it sound.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +12,17 @@ from msgspec.structs import replace
 from etl.columns import map_columns
 from etl.errors import EtlError, StoppedError
 from etl.expectations import excused, outcome_unexpected, rows_unexpected
+from etl.findings import CheckReport
+from etl.guesses import uncertain
+from etl.limits import ErrorLimit
 from etl.link import unencrypted
+from etl.loaded import Loaded
+from etl.orders import Order, around, campaign_of
 from etl.profile import Profile
+from etl.quoting import counted
 from etl.reconciler import Files, Tally
 from etl.records import OPEN, CampaignRef, Manifest, RowStatus, RunReport, SourceSpec, exit_code_of
+from etl.settings import Settings
 
 
 def run_report(
@@ -55,27 +63,48 @@ def run_report(
 
 
 def check_report(
-    profile: Profile,
+    order: Order,
+    settings: Settings,
+    *,
     spec: SourceSpec,
     tally: Tally,
-    *,
-    source: str,
-    campaign: CampaignRef | None,
     files: Files,
+    campaign: CampaignRef | None,
+    exists: int,
     seconds: float,
-) -> RunReport:
-    """The report of a check, which has no run."""
-    expect = profile.expect
-    unexpected = rows_unexpected(expect, spec.rows) or outcome_unexpected(expect, tally.statuses, spec.rows)
-    return RunReport(
+) -> CheckReport:
+    """The report of a check, which has no run; ``exists`` of its ready rows are in the campaign already."""
+    expect, profile = order.profile.expect, order.profile
+    would_be = Counter(tally.statuses)
+    would_be[RowStatus.READY] -= exists
+    unexpected = rows_unexpected(expect, spec.rows) or outcome_unexpected(expect, would_be, spec.rows)
+    report = CheckReport(
         run="",
         command="check",
-        input=source,
+        input=order.input,
         campaign=campaign,
         exit_code=_exit_code(profile, tally, 5 if unexpected else 0),
         stopped=_sentence(unexpected),
         rows_per_second=round(spec.rows / seconds, 1),
+        next=_load_after(order, tally),
+        sheet=spec.sheet,
+        profile=profile.name,
+        region=profile.region,
         **_common(spec, profile, tally, files=files, seconds=seconds, campaign=campaign),
+    )
+    return replace(report, warnings=(*report.warnings, *_stops(order, settings, spec, tally)))
+
+
+def with_loaded(report: RunReport, loaded: Loaded, *, repeat: str) -> RunReport:
+    """The report with what was found there for suppressed rows; a customer who is left ends it with 5."""
+    if not loaded.found:
+        return report
+    again = f"obi resume {report.run} --if-loaded delete{repeat}" if loaded.left else ""
+    return replace(
+        report,
+        exit_code=report.exit_code or (5 if loaded.left else 0),
+        warnings=(*report.warnings, *loaded.sentences()),
+        next=report.next or again,
     )
 
 
@@ -115,8 +144,8 @@ def _advice(tally: Tally) -> list[str]:
     national = tally.reasons["phone.no_region"]
     if not national:
         return []
-    rows = "1 row has" if national == 1 else f"{national:,} rows have"
-    return [f"{rows} national numbers: say of which country, as in --region GB"]
+    rows = counted(national, "row")
+    return [f"national numbers without a country, in {rows}: say of which they are, as in --region GB"]
 
 
 def _exit_code(profile: Profile, tally: Tally, stopped_by: int) -> int:
@@ -139,6 +168,40 @@ def _next(
     if tally.reasons["phone.no_region"] and "--region" not in where:
         where += " --region CC"  # of which country the national numbers are
     return f"obi load {shlex.quote(str(files.rejects))} {where}" if tally.rejects else ""
+
+
+def _load_after(order: Order, tally: Tally) -> str:
+    """The load that a check was made for; empty where it would send nothing, or its input is gone."""
+    if not order.is_file or not tally.statuses[RowStatus.READY]:
+        return ""
+    campaign = shlex.quote(campaign_of(order) or "NAME")
+    simulate = " --simulate" if order.simulate else ""
+    return f"obi load {shlex.quote(order.input)} --campaign {campaign}{order.flags}{simulate}"
+
+
+def _stops(order: Order, settings: Settings, spec: SourceSpec, tally: Tally) -> list[str]:
+    """What the check did not look at, and what would stop a load that it does not fail for itself."""
+    notes = []
+    if order.profile.campaign and not order.campaign:
+        notes.append(
+            f"the profile's campaign {order.profile.campaign!r} was not looked at; --campaign looks at one"
+        )
+    if guessed := uncertain(map_columns(spec.columns, order.profile).guesses):
+        headers = ", ".join(repr(guess.header.strip()) for guess in guessed)
+        file = shlex.quote(order.input) if order.is_file else "FILE"
+        notes.append(
+            "a load that can ask nobody (without a terminal, or with --yes) stops with exit code 3, since "
+            f"it is guessed what {headers} is: keep what is right in a profile (obi profile new {file})"
+        )
+    if sentences := around(settings):
+        notes.append(f"a load with these settings: {', '.join(sentences)}")
+    if settings.strict and tally.statuses[RowStatus.INVALID]:
+        notes.append("strict is set, so a load sends nothing as long as a row is invalid")
+    try:
+        ErrorLimit(settings.max_errors, tally.statuses).enforce()
+    except StoppedError:
+        notes.append(f"max_errors is {settings.max_errors}, so a load stops before its end")
+    return notes
 
 
 def _plain(counts: Mapping[RowStatus, int]) -> dict[str, int]:

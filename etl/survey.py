@@ -7,28 +7,42 @@ anywhere (encoding, quoting, truncation) is refused as a whole: nothing is half 
 
 from __future__ import annotations
 
-import errno
+import csv
 import hashlib
-import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+import io
+from collections import Counter, deque
+from collections.abc import Sequence
+from contextlib import closing
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import BinaryIO
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from etl.errors import DiskFullError, InputError, StateError
+from etl.errors import InputError
+from etl.quoting import counted
 from etl.records import SourceSpec
-from etl.sources import LeftOutTally, Source, data_records, find_header, is_blank
+from etl.sources import (
+    FOOTER_ROWS,
+    DataRecord,
+    Fit,
+    LeftOutTally,
+    Source,
+    data_records,
+    find_header,
+    footer_line,
+    is_blank,
+    is_other_header,
+)
+from etl.sources.cells import column_letters
+from etl.sources.delimiters import find_delimiter
 from etl.sources.encodings import detect
 from etl.sources.files import check_readable, chunks, open_bytes, sniff
-from etl.sources.sheetxml import column_letters
-from etl.sources.text import Text, find_delimiter, refuse_markup
+from etl.sources.rows import too_few, too_many
+from etl.sources.text import Text, refuse_markup
 from etl.sources.workbook import Sheet, choose_sheet
 
+_HEAD = 64 << 10
 RESULT_COLUMNS = frozenset({"obi_row", "obi_error"})
 """Columns by which a results or rejects file of an earlier run is known."""
 
@@ -36,7 +50,8 @@ RESULT_COLUMNS = frozenset({"obi_row", "obi_error"})
 class SurveyOptions(Struct, frozen=True, kw_only=True):
     """What the user states about the input; empty is "find out". ``header_row`` counts from 1.
 
-    ``hidden`` is ``refuse``, ``include`` or ``exclude``: hidden rows and columns of a workbook.
+    ``hidden`` is ``refuse``, ``include`` or ``exclude``: hidden rows and columns of a workbook. ``fit`` tells
+    how many cells of a record are names of known columns: by it a header is found below a title block.
     """
 
     encoding: str = ""
@@ -44,26 +59,7 @@ class SurveyOptions(Struct, frozen=True, kw_only=True):
     sheet: str = ""
     header_row: int | None = None
     hidden: str = "refuse"
-
-
-def spool(source: Path | BinaryIO, target: Path) -> None:
-    """Copy the bytes of ``source`` to ``target``, for our user only, and on the disk when this returns.
-
-    A copy that did not become whole is not left behind. Raises InputError where the source can't be read,
-    DiskFullError or StateError where the copy can't be written.
-    """
-    part = target.with_name(f"{target.name}.part")
-    try:
-        with _opened_for_copy(source) as stream, _writing(target):
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy:
-                for chunk in _read(stream, source):
-                    copy.write(chunk)
-                copy.flush()
-                os.fsync(copy.fileno())
-            part.replace(target)
-            _sync_folder(target.parent)
-    finally:
-        part.unlink(missing_ok=True)
+    fit: Fit | None = None
 
 
 def fingerprint(path: Path) -> str:
@@ -95,9 +91,12 @@ def survey(path: Path, options: SurveyOptions = SurveyOptions(), *, name: str = 
         compression=compression,
         hidden=options.hidden,
     )
-    if kind == "csv":
-        return _survey_text(path, found, options, label=label)
-    return _survey_sheet(path, found, options, label=label)
+    of_a_kind = _survey_text if kind == "csv" else _survey_sheet
+    if _is_stated(options) and _is_ours(path, kind, label=label):
+        ours = of_a_kind(path, found, SurveyOptions(hidden=options.hidden, fit=options.fit), label=label)
+        sentence = "results or rejects of a run, for which what is stated of their source does not hold"
+        return replace(ours, evidence=(sentence, *ours.evidence))
+    return of_a_kind(path, found, options, label=label)
 
 
 def _check_options(options: SurveyOptions) -> None:
@@ -107,43 +106,82 @@ def _check_options(options: SurveyOptions) -> None:
         raise InputError(f"hidden is {options.hidden!r}; say refuse, include or exclude.")
 
 
+def _is_stated(options: SurveyOptions) -> bool:
+    return any((options.encoding, options.delimiter, options.sheet, options.header_row))
+
+
+def _is_ours(path: Path, kind: str, *, label: str) -> bool:
+    """Whether an input is a results or rejects file as we write them, whatever its source was like."""
+    try:
+        if kind == "csv":
+            with open_bytes(path, label) as stream:
+                head = stream.read(_HEAD).decode("utf-8-sig", "ignore")
+            header = next(csv.reader(io.StringIO(head)), [])
+        else:
+            name, _ = choose_sheet(path, label=label, kind=kind)
+            _, header = next(Sheet(path, label=label, kind=kind, name=name).header_records(), (0, []))
+    except InputError:
+        return False
+    return _has_result_columns(header)
+
+
+def _has_result_columns(header: Sequence[str]) -> bool:
+    return any(cell.strip().lower() in RESULT_COLUMNS for cell in header)
+
+
 def _survey_text(path: Path, found: SourceSpec, options: SurveyOptions, *, label: str) -> SourceSpec:
     encoding = detect(
         lambda: open_bytes(path, label, compression=found.compression), label, stated=options.encoding
     )
     text = Text(path, label=label, compression=found.compression, encoding=encoding.name)
     refuse_markup(text)
-    delimiter = find_delimiter(text, stated=options.delimiter, header_row=options.header_row)
+    delimiter = find_delimiter(text, stated=options.delimiter, header_row=options.header_row, fit=options.fit)
     text.delimiter = delimiter.character
+    text.spaced = delimiter.spaced
     first = options.header_row or delimiter.hint_lines + 1
-    line, header = find_header(text.records(first), label=label, header_row=options.header_row)
-    text.unprefix = any(cell.strip().lower() in RESULT_COLUMNS for cell in header)
+    line, header = find_header(
+        text.records(first), label=label, header_row=options.header_row, fit=options.fit
+    )
+    text.unprefix = _has_result_columns(header)
     if text.unprefix:
         line, header = next(text.records(line))
     tally = LeftOutTally()
     with closing(text.lines()) as lines:
         for above, content in enumerate(islice(lines, line - 1), 1):
-            if above > delimiter.hint_lines and content.strip():
+            if above > delimiter.hint_lines and content.strip(f'{delimiter.character}" \t\r\n'):
                 tally("title", above)
-    gzip = ("gzip, because the file begins with that format's mark",) if found.compression else ()
+    packed = (
+        (f"{found.compression}, because the file begins with that format's mark",)
+        if found.compression
+        else ()
+    )
     spec = replace(
         found,
         encoding=encoding.name,
         delimiter=delimiter.character,
         unprefix=text.unprefix,
+        spaced=text.spaced,
         header=tuple(header),
         header_line=line,
-        evidence=(*gzip, encoding.reason, delimiter.reason, *_header_evidence(header, f"line {line:,}")),
+        evidence=(
+            *packed,
+            encoding.reason,
+            *delimiter.reasons,
+            *_header_evidence(header, f"line {line:,}"),
+            *_title_evidence(tally),
+        ),
     )
-    return _counted(text, spec, tally)
+    return _counted(text, spec, tally, fit=options.fit)
 
 
 def _survey_sheet(path: Path, found: SourceSpec, options: SurveyOptions, *, label: str) -> SourceSpec:
     name, reason = choose_sheet(path, label=label, kind=found.kind, stated=options.sheet)
     sheet = Sheet(path, label=label, kind=found.kind, name=name)
     skipped = sheet.hidden_rows if options.hidden == "exclude" else frozenset[int]()
-    records = (record for record in sheet.records(1) if record[0] not in skipped)
-    line, header = find_header(records, label=f"{label}, sheet {name!r}", header_row=options.header_row)
+    records = (record for record in sheet.header_records() if record[0] not in skipped)
+    line, header = find_header(
+        records, label=f"{label}, sheet {name!r}", header_row=options.header_row, fit=options.fit
+    )
     while is_blank(header[-1:]):
         header.pop()
     if options.hidden == "refuse":
@@ -154,31 +192,97 @@ def _survey_sheet(path: Path, found: SourceSpec, options: SurveyOptions, *, labe
             tally("title", above)
     hidden = sheet.hidden_columns if options.hidden == "exclude" else frozenset[int]()
     kind = f"{found.kind}, by the content of the file"
-    blind = (
-        ()
-        if found.kind == "xlsx"
-        else (f"hidden rows and columns are read: {found.kind} does not tell them",)
-    )
     where = f"row {line:,}"
     spec = replace(
         found,
         sheet=name,
+        first_column=sheet.first_column,
         header=tuple(header),
         header_line=line,
         hidden_columns=tuple(sorted(at for at in hidden if 0 <= at < len(header))),
-        evidence=(kind, reason, *blind, *_header_evidence(header, where, first_column=sheet.first_column)),
+        evidence=(
+            kind,
+            reason,
+            *sheet.notes,
+            *_header_evidence(header, where, first_column=sheet.first_column),
+            *_title_evidence(tally),
+        ),
     )
-    return _counted(sheet, spec, tally)
+    return _counted(sheet, spec, tally, fit=options.fit)
 
 
-def _counted(source: Source, spec: SourceSpec, tally: LeftOutTally) -> SourceSpec:
-    """``spec`` with its rows, ragged rows and left out lines counted over the whole input."""
-    rows = ragged = 0
+def _counted(source: Source, spec: SourceSpec, tally: LeftOutTally, *, fit: Fit | None) -> SourceSpec:
+    """``spec`` with all that only the whole input tells: its rows, its footer, and what is ragged of it."""
+    rows = digits_at = 0
+    ragged = _Ragged()
+    last: deque[DataRecord] = deque([(spec.header_line, list(spec.header), "")], maxlen=FOOTER_ROWS + 1)
     records = source.records(spec.header_line)
-    for _, _, extra in data_records(records, spec, hidden_rows=source.hidden_rows, leave_out=tally):
+    for record in data_records(records, spec, hidden_rows=source.hidden_rows, leave_out=tally):
+        last.append(record)
+        line, cells, extra = record
+        # Names of columns have no digits: most rows show in one look, where the last row had some.
+        if fit and not cells[digits_at][-1:].isdigit():
+            if rows and is_other_header(cells, fit):
+                raise InputError(
+                    f"{source.label}, line {line:,}: a record among the rows names columns, and not as the "
+                    "header does: another table begins there; put each table into a file of its own."
+                )
+            digits_at = next((at for at, cell in enumerate(cells) if cell[-1:].isdigit()), digits_at)
         rows += 1
-        ragged += extra != ""
-    return replace(spec, rows=rows, ragged=ragged, left_out=tally.result())
+        if extra:
+            ragged.count(cells, extra)
+    end = footer_line(list(last), width=len(spec.header), sheet=spec.kind != "csv")
+    for line, cells, extra in last:
+        if end and line >= end:
+            tally("footer", line)
+            rows -= 1
+            if extra:
+                ragged.count(cells, extra, by=-1)
+    spec = replace(spec, rows=rows, ragged=ragged.rows, end_line=end, left_out=tally.result())
+    return _without_trailing(spec, ragged) if 0 < rows == ragged.alike else spec
+
+
+class _Ragged:
+    """Rows that are ragged; ``alike`` as the first of them is, ``shifted`` as by a comma in a text."""
+
+    def __init__(self) -> None:
+        self.pattern = ""
+        self.rows = self.alike = self.shifted = 0
+
+    def count(self, cells: Sequence[str], extra: str, *, by: int = 1) -> None:
+        self.pattern = self.pattern or extra
+        self.rows += by
+        self.alike += by * (extra == self.pattern)
+        # A blank begins what a delimiter within a text has cut off.
+        self.shifted += by * any(cell[:1] == " " and not is_blank((cell,)) for cell in cells)
+
+
+def _without_trailing(spec: SourceSpec, ragged: _Ragged) -> SourceSpec:
+    """``spec`` of a text all of whose rows differ from the header by the same: a delimiter at the end."""
+    if spec.kind != "csv" or any(name.strip().lower() == "obi_extra" for name in spec.header):
+        return spec
+    if ragged.shifted * 2 > spec.rows and not any(name[:1] == " " for name in spec.header):
+        return spec
+    pattern = ragged.pattern
+    width = len(spec.header)
+    # The words of raggedness say by how many fields; their grammar is that of ``data_records``.
+    fields = int("".join(filter(str.isdigit, pattern)) or 0)
+    if pattern == too_many(fields):
+        sentence = "every record ends with a delimiter that the header lacks"
+        return replace(spec, ragged=0, trailing=fields, evidence=(*spec.evidence, sentence))
+    if pattern == too_few(fields) and is_blank(spec.header[width - fields :]):
+        sentence = "the header ends with a delimiter that the records lack"
+        header = spec.header[: width - fields]
+        return replace(spec, ragged=0, header=header, evidence=(*spec.evidence, sentence))
+    return spec
+
+
+def _title_evidence(tally: LeftOutTally) -> list[str]:
+    return [
+        f"{left.count:,} title line{'s' * (left.count > 1)} above it"
+        for left in tally.result()
+        if left.reason == "title"
+    ]
 
 
 def _refuse_hidden(sheet: Sheet, header_line: int, width: int) -> None:
@@ -200,7 +304,7 @@ def _refuse_hidden(sheet: Sheet, header_line: int, width: int) -> None:
 
 def _header_evidence(header: Sequence[str], where: str, *, first_column: int = 0) -> list[str]:
     """Sentences on the header; columns are numbered, in a sheet (``first_column`` > 0) lettered."""
-    evidence = [f"header on {where} with {len(header):,} columns"]
+    evidence = [f"header on {where} with {counted(len(header), 'column')}"]
     unnamed = [
         column_letters(first_column + at) if first_column else str(at + 1)
         for at, name in enumerate(header)
@@ -214,43 +318,3 @@ def _header_evidence(header: Sequence[str], where: str, *, first_column: int = 0
         if name and count > 1
     )
     return evidence
-
-
-@contextmanager
-def _opened_for_copy(source: Path | BinaryIO) -> Iterator[BinaryIO]:
-    if isinstance(source, Path):
-        check_readable(source, source.name)
-        with open_bytes(source, source.name) as stream:
-            yield stream
-    else:
-        yield source
-
-
-def _read(stream: BinaryIO, source: Path | BinaryIO) -> Iterator[bytes]:
-    label = source.name if isinstance(source, Path) else "the standard input"
-    try:
-        yield from chunks(stream)
-    except OSError as error:
-        raise InputError(f"{label} can't be read to its end ({error}); try again.") from error
-
-
-@contextmanager
-def _writing(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFullError(
-                f"No space left in {target.parent} for a copy of the input; free some."
-            ) from error
-        raise StateError(f"{target} can't be written ({error.strerror}); check the state folder.") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    # The new name must survive a power cut too; Windows has no handle of a folder, and needs none.
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -225,13 +225,13 @@ def test_an_attributes_name_is_one_line_without_control_characters() -> None:
         "Opt Out",
         "opted-in",
         "Unsubscribed",
-        "Do Not Call?",
-        "Callable-Mobile",
+        "Do Not Call Reason",
+        "Not callable since",
         "Blacklist",
         "Do not disturb",
         "GDPR",
         "Block_List",
-        "No Call",
+        "No Calls before",
     ],
 )
 def test_a_header_that_sounds_like_consent_and_is_not_mapped_is_told(header: str) -> None:
