@@ -155,7 +155,7 @@ class Failures:
         if status == 429:
             throttled = self._error(ThrottledError, "too many requests; try again later", call, answer)
             throttled.retry_after = self._retry_after(answer)
-            return Again(throttled, after=throttled.retry_after)
+            return Again(throttled, after=throttled.retry_after, outage=self.well)
         if status == 401 and not self._secrets:
             return self._error(NotAuthorisedError, _NO_CREDENTIALS, call, answer)
         if status in _REFUSALS:
