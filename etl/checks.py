@@ -108,7 +108,7 @@ async def check(
         cautions=sample.cautions(),
         bodies=tuple(_as_sent(body, settings) for body in sample.bodies),
     )
-    return _with_standing(report, looked, order) if looked else report
+    return _with_standing(report, looked, order, activate=settings.activate) if looked else report
 
 
 def _files_of(order: Order, settings: Settings, spec: SourceSpec) -> Files:
@@ -205,12 +205,17 @@ def _as_sent(body: bytes, settings: Settings) -> str:
     return (from_json(body, "customer") if settings.media_type == "xml" else body).decode()
 
 
-def _with_standing(report: CheckReport, looked: _Looked, order: Order) -> CheckReport:
+def _with_standing(report: CheckReport, looked: _Looked, order: Order, *, activate: bool) -> CheckReport:
     """The report with what the campaign holds; a person who must not be called is called there still."""
     ours, theirs = looked.ours, looked.theirs
     standing = standing_of(looked.campaign, ours, theirs)
     notes = fit_notes(looked.campaign, standing, ours=ours, theirs=theirs, profile=order.profile)
     left = ours.loaded and if_loaded_of(order) == "warn"
+    if left and activate:
+        notes.append(
+            "a load would not activate the campaign, because people who must not be called are in it: "
+            "--if-loaded delete deletes them there first"
+        )
     return replace(
         report,
         standing=standing,

@@ -16,6 +16,9 @@ from etl.records import Fault, Normal, RowOutcome, RowStatus
 REFUSED = "\0"
 """What a refused value stands as among normal forms: this and its code. No normal form has a NUL in it."""
 
+NO_ID = "-"
+"""What stands for the derived externalId of a row without a number, which falls for that reason alone."""
+
 Verdict = Normal | Fault | None
 """None stands for a value that is not there."""
 
@@ -33,9 +36,9 @@ class Chunk:
     ``normal``: field → normal form of each row, ``""`` where there is none, ``REFUSED`` and a code where it
     was refused.
     ``e164``: the numbers of each row that identify it; ``dialled``: the first of each row that is sent, in
-    E.164, ``""`` where it has none. ``listed``: position → what is on a do-not-call list.
-    ``outcomes``: position → the answer, for rows that
-    will not be sent. ``derived``: positions whose externalId is made from the number.
+    E.164, ``""`` where it has none. ``listed``: position → what is on a do-not-call list. ``noted``:
+    position → the column of a note that says not to call, and what it says. ``outcomes``: position → the
+    answer, for rows that will not be sent. ``derived``: positions whose externalId is made from the number.
     """
 
     def __init__(self, frame: pd.DataFrame, mapping: Mapping) -> None:
@@ -46,6 +49,7 @@ class Chunk:
         self.e164: list[tuple[str, ...]] = []
         self.dialled: list[str] = []
         self.listed: dict[int, Listed] = {}
+        self.noted: dict[int, tuple[int, Fault]] = {}
         self.outcomes: dict[int, RowOutcome] = {}
         self.derived: set[int] = set()
         self._frame = frame
@@ -116,12 +120,13 @@ class Chunk:
         return "; ".join(dict.fromkeys(self._warnings.get(at, ())))
 
     def not_sent(self, at: int, status: RowStatus, *, field: str, code: str, error: str) -> RowOutcome:
-        """The outcome of a sound row that stays here."""
+        """The outcome of a row that stays here, and is nothing to correct."""
+        external_id = self.accepted(at, "externalId")
         return RowOutcome(
             row=self.rows[at],
             status=status,
-            external_id=self.normal["externalId"][at],
-            numbers=self.normal["numbers"][at],
+            external_id="" if external_id == NO_ID else external_id,
+            numbers=self.accepted(at, "numbers"),
             field=field,
             code=code,
             error=error,

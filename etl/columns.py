@@ -17,8 +17,8 @@ from msgspec import Struct
 from etl.errors import InputError, ProfileError
 from etl.exports import Export, names, profile_of, recognised
 from etl.fields import attribute_name
-from etl.guesses import Guess, guess
-from etl.header import NO_HEADER, Header, listed
+from etl.guesses import Guess, guess, note_of
+from etl.header import NO_HEADER, Header, label_columns, listed
 from etl.profile import Profile, names_of, normal_header
 from etl.vocabulary import (
     ANOTHER_LINE,
@@ -26,9 +26,11 @@ from etl.vocabulary import (
     CONSENT,
     FORBIDS_CALLS,
     NO_TELEPHONE,
+    OTHER_CHANNEL,
     OTHERS,
     OWN_NAMES,
     SCALARS,
+    is_number_of_nobody,
     loose,
     telephone,
 )
@@ -44,8 +46,6 @@ _OF_A_NUMBER = re.compile(
     r"\s*(?:(callable|contactablebyvoice)|callrecordlastattempt)-(.+)", re.IGNORECASE | re.DOTALL
 )
 """Genesys keeps such columns for each telephone column, whatever that is called."""
-
-_LABELS = ("label", "type")
 
 
 class Mapping(Struct, frozen=True, kw_only=True):
@@ -133,7 +133,7 @@ def map_columns(columns: Sequence[tuple[int, str]], profile: Profile) -> Mapping
         fields={name: found[name][0] for name in SCALARS if found[name]},
         numbers=numbers,
         phones=() if numbers else found["phones"],
-        labels=() if numbers else _labels(found["phones"], header),
+        labels=() if numbers else label_columns(found["phones"], header),
         do_not_call=found["do_not_call"],
         callable=found["callable"],
         suppress_when=suppress_when,
@@ -144,7 +144,7 @@ def map_columns(columns: Sequence[tuple[int, str]], profile: Profile) -> Mapping
         export=export.title if export else "",
         notes=(
             *([f"looks like {export.title}; --profile {export.profile} pins that down"] if export else []),
-            *(each.note() for each in guesses if not each.is_certain),
+            *filter(None, [note_of(guesses)]),
             *_notes(found, header, rules, suppress_when=suppress_when),
             *_unsent_note(unsent, rules),
         ),
@@ -159,7 +159,7 @@ def fit(cells: Sequence[str], profile: Profile) -> int:
     """
     keys = {loose(cell) for cell in cells if len(cell) <= _LONGEST_NAME}
     known = keys & (_KNOWN | names() | {loose(name) for name in _known_to(profile)})
-    return len(known) + sum(telephone(key) is not None for key in keys - known)
+    return len(known) + sum(bool(telephone(key)) or is_number_of_nobody(key) for key in keys - known)
 
 
 _LONGEST_NAME = 100
@@ -206,6 +206,7 @@ def _fields(header: Header, profile: Profile) -> tuple[dict[str, tuple[int, ...]
     found = {field: _columns_of(field, named, header, profile) for field, named in names_of(profile.columns)}
     found["region"] = _region(header, profile)
     header.stop_if_lacking(_known_to(profile))
+    _refuse_contradiction(found, header)
     if not profile.guessing:
         return found, ()
     no_fields = header.places(profile.columns.not_fields)
@@ -214,6 +215,16 @@ def _fields(header: Header, profile: Profile) -> tuple[dict[str, tuple[int, ...]
         if each.column not in found[each.field]:
             found[each.field] = (*found[each.field], each.column)
     return found, guesses
+
+
+def _refuse_contradiction(found: dict[str, tuple[int, ...]], header: Header) -> None:
+    """ProfileError where a column is a wish not to be called and leave to call: then a yes says nothing."""
+    if both := [at for at in found["do_not_call"] if at in found["callable"]]:
+        name = dict(header.columns)[both[0]].strip()
+        raise ProfileError(
+            f"The column {name!r} is to be callable and is do_not_call, by the profile or by its name: a yes "
+            "can't mean both; name it under one of them in [columns], and if need be do_not_call = []."
+        )
 
 
 def _columns_of(field: str, named: Sequence[str], header: Header, profile: Profile) -> tuple[int, ...]:
@@ -282,18 +293,6 @@ def _countries(header: Header) -> tuple[int, ...]:
     """The columns that are known to name a country, the one that counts in front."""
     places = [header.known(name) for name in COMMON_NAMES["region"]]
     return tuple(dict.fromkeys(at for found in places for at in found))
-
-
-def _labels(phones: Sequence[int], header: Header) -> tuple[tuple[int, int], ...]:
-    """Phone column → the column beside it that says what its number is, as in Google's exports."""
-    written = dict(header.columns)
-    pairs = []
-    for phone in phones:
-        stem = re.sub(r"[\s_-]*value\s*$", "", written[phone], flags=re.IGNORECASE)
-        found = next((places for word in _LABELS if (places := header.known(f"{stem} {word}"))), [])
-        if len(found) == 1:
-            pairs.append((phone, found[0]))
-    return tuple(pairs)
 
 
 # --- attributes ---------------------------------------------------------------------------------------
@@ -372,17 +371,20 @@ def _notes(
         )
     heeded = {*found["do_not_call"], *found["callable"], *suppress_when}
     if unheeded := [
-        name for at, name in header.columns if at not in heeded and CONSENT.search(normal_header(name))
+        name for at, name in header.columns if at not in heeded and _sounds_like_consent(normal_header(name))
     ]:
-        yield (
-            f"{listed(unheeded)}: sounds like consent and suppresses nobody; if it should, name it in a "
-            "profile under [columns] do_not_call or in [[suppress_when]]"
+        words = (
+            "sound like consent and suppress nobody; if they should, name them"
+            if len(unheeded) > 1
+            else "sounds like consent and suppresses nobody; if it should, name it"
         )
+        yield f"{listed(unheeded)}: {words} in a profile under [columns] do_not_call or in [[suppress_when]]"
 
 
 def _unsent_note(unsent: Sequence[str], profile: Profile) -> Iterator[str]:
     if unsent and profile.attributes.include:
-        yield f"not in the profile's [attributes] include, so agents don't see it: {listed(unsent)}"
+        it = "it" if len(unsent) == 1 else "them"
+        yield f"not in the profile's [attributes] include, so agents don't see {it}: {listed(unsent)}"
 
 
 def _without_numbers(header: Header) -> str:
@@ -393,3 +395,7 @@ def _without_numbers(header: Header) -> str:
         "Phone1, or name it in a profile under [columns] phones (obi profile new FILE looks at values too). "
         "If the header stands further down, give its line: --header-row N."
     )
+
+
+def _sounds_like_consent(normal: str) -> bool:
+    return CONSENT.search(normal) is not None and OTHER_CHANNEL.match(normal) is None

@@ -88,7 +88,8 @@ def _sentence(sure: Counter[str], ambiguous: int, *, order: str, first: dict[str
     if order:
         proof = f"; {sure[order]:,} can only be so" if sure else ""
         return f"dates: {_SAID[order]}, because it is stated{proof}"
-    refused = f"{ambiguous:,} could be in another order too and are refused" if ambiguous else ""
+    is_refused = "is refused" if ambiguous == 1 else "are refused"
+    refused = f"{ambiguous:,} could be in another order too and {is_refused}" if ambiguous else ""
     if not sure:
         return f"dates: {refused}; state --date-order"
     (found,) = sure

@@ -6,7 +6,6 @@ that is written maps exactly as it was shown.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ from etl.orders import Order, survey_only
 from etl.profile import Profile, names_of, normal_header
 from etl.reader import rows
 from etl.records import SourceSpec
-from etl.vocabulary import ANOTHER_LINE, loose
 
 _SAMPLED = 1_000
 """Rows that are looked at, spread over the input."""
@@ -237,18 +235,18 @@ def _complete(document: dict[str, Any], mapped: Sequence[Guess], guessed: Mappin
     fields = map_columns(columns, Profile.model_validate(document)).fields.values()
     if not_fields := [headers[at].strip() for at in fields if at not in used]:
         document["columns"]["not_fields"] = not_fields
-    shown = (headers[at] for at, _ in guessed.attributes if at not in used)
-    document["attributes"] = {"include": _patterns(filter(_can_be_shown, shown))}
+    seen = [at for at, _ in guessed.attributes if at not in used and _can_be_shown(headers[at])]
+    document["attributes"] = {"include": _patterns(headers[at] for at in seen)}
+    known = {normal_header(headers[at]) for at in {*used, *seen}}
+    if unseen := [name for _, name in columns if name.strip() and normal_header(name) not in known]:
+        document["attributes"]["exclude"] = _patterns(unseen)
 
 
 def _source(profile: Profile, spec: SourceSpec) -> dict[str, Any]:
     """``[source]``: what was stated, and what was found that is not plain."""
     found: dict[str, Any] = {}
-    if spec.kind == "csv":
-        if spec.encoding.lower().replace("_", "-") not in {"utf-8", "utf-8-sig", "ascii"}:
-            found["encoding"] = re.sub(r"^cp(?=125\d$)", "windows-", spec.encoding)
-        if spec.delimiter != ",":
-            found["delimiter"] = "tab" if spec.delimiter == "\t" else spec.delimiter
+    if spec.kind == "csv" and spec.delimiter != ",":
+        found["delimiter"] = "tab" if spec.delimiter == "\t" else spec.delimiter
     if any(left_out.reason == "title" for left_out in spec.left_out):
         found["header_row"] = spec.header_line
     stated = profile.source.model_dump(exclude_defaults=True)
@@ -307,10 +305,11 @@ def _not_dialled(
     mapping: Mapping, samples: dict[int, list[str]], *, but: set[int]
 ) -> Iterator[tuple[str, str]]:
     """Columns of numbers that are none to dial, and why; ``but`` for those that are talked of anyway."""
+    other_lines = mapping.never_dialled
     for at, header in mapping.headers.items():
         if at in but or at in mapping.number_columns or at in mapping.fields.values():
             continue
-        if ANOTHER_LINE.search(loose(header)) or phone_share(samples[at]) > 1 / 2:
+        if at in other_lines or phone_share(samples[at]) > 1 / 2:
             yield (
                 header.strip(),
                 never_dialled(header)

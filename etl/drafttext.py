@@ -9,6 +9,7 @@ from typing import Any
 
 from etl.drafts import Draft, Line
 from etl.profile import Profile, names_of
+from etl.sources.encodings import display
 
 _WIDTH = 46
 """Column in which comments begin."""
@@ -82,6 +83,9 @@ def _source(draft: Draft) -> Iterator[str]:
     document = draft.document["source"]
     for key, value in document.items():
         yield f"{key} = {_value(value)}"
+    encoding = display(draft.spec.encoding) if draft.spec.kind == "csv" else "UTF-8"
+    if encoding != "UTF-8" and "encoding" not in document:
+        yield _with(f"#encoding = {quote(encoding)}", "found anew in every file, unless it is stated")
     if draft.spec.sheet and "sheet" not in document:
         yield _with(
             f"#sheet = {quote(draft.spec.sheet)}", "the only one with content; say it where there are more"
@@ -141,6 +145,11 @@ def _attributes(draft: Draft) -> Iterator[str]:
         yield "]"
     else:
         yield "include = []"
+    if exclude := draft.document["attributes"].get("exclude"):
+        yield "# Columns of this file that are neither read nor shown:"
+        yield "exclude = ["
+        yield from (f"  {quote(pattern)}," for pattern in exclude)
+        yield "]"
     yield "#[attributes.rename]"
     yield '#"Company / Account" = "Company"               # header in the file = name that agents see'
     yield '#[attributes.rules."Postcode"]                 # a row that breaks a rule is invalid'

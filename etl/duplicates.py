@@ -81,7 +81,8 @@ class Repeat(Struct, frozen=True):
 class Claim(Struct, frozen=True, gc=False):
     """What a good row holds: its id, whether that is derived, and the numbers that identify it.
 
-    A ``suppressed`` row claims what it holds even where it repeats another: nobody slips by it.
+    A ``suppressed`` row claims what it holds even where it repeats another: nobody slips by it. It may have
+    no id.
     """
 
     row: int
@@ -153,11 +154,11 @@ class Duplicates:
 
     def _keys(self, claim: Claim) -> list[tuple[str, str]]:
         folded = claim.external_id.casefold()
-        own = (f"id:{folded}", "" if folded == claim.external_id else claim.external_id)
+        own = [(f"id:{folded}", "" if folded == claim.external_id else claim.external_id)] if folded else []
         if self._by in {"externalId", "none"}:
-            return [own]
+            return own
         # An id counts here too: the interface takes it once, so its second row is no lead of its own.
-        return [own, *((f"no:{number}", "") for number in dict.fromkeys(claim.numbers))]
+        return [*own, *((f"no:{number}", "") for number in dict.fromkeys(claim.numbers))]
 
     def _judge_one(
         self, claim: Claim, keys: list[tuple[str, str]], known: dict[str, dict[str, int]]

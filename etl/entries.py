@@ -26,22 +26,25 @@ from phonenumbers import (
     format_number,
     is_valid_number,
     parse,
+    region_code_for_country_code,
 )
 
-from etl import fields, phone
+from etl import fields, phone, phonetext
 from etl.records import Fault
 
-VERSION = 1
+VERSION = 2
 """Of the reading: an index that another version made is not used."""
 
 _RULES = phone.PhoneRules(accept="possible", premium=True)
 _DIGITS = re.compile(r"\+?[0-9]{5,20}")
 _WRITTEN = re.compile(r"(?:\+ ?|\(\+?|\+ ?\()?[0-9][0-9 ().\-/\u00a0\u2010-\u2015]{3,40}")
 _INSIDE = re.compile(r"\+?\(?[0-9][0-9 ().\-\u00a0\u2010-\u2015]{4,30}[0-9]")
-_TWO_WAYS = re.compile(r"/|\.[0-9]{1,2}$")
+_TWO_WAYS = re.compile(r"/|\.\.|\.[0-9]{1,2}$")
 """Perhaps more than one number, or the decimals of a number cell."""
 _PUNCTUATION = str.maketrans("", "", " ().-/\u00a0\u2010\u2011\u2012\u2013\u2014\u2015")
-_HASH = re.compile(r"[0-9a-fA-F]{64}")
+_HASH = re.compile(r"(?:0x|\\x|sha-?256[:=$ ]+)?[0-9a-f]{64}", re.IGNORECASE)
+_OPEN = re.compile(r"[*?%\u2026_]|[0-9]\.{2,}|[xX]{2}")
+"""What stands for digits that are not there: the entry is a pattern or a masked number, not a number."""
 
 
 # --- keys -----------------------------------------------------------------------------------------------
@@ -54,7 +57,13 @@ def number_key(e164: str) -> int:
 
 def hash_key(text: str) -> int:
     """The key of the number that this hash is of."""
-    return int.from_bytes(bytes.fromhex(text[:16]), "big", signed=True)
+    return int.from_bytes(bytes.fromhex(text[-64:-48]), "big", signed=True)
+
+
+def keys_in_hashes(e164: str) -> set[int]:
+    """The keys under which a list of hashes may have a number: of its digits with +, with 00, and alone."""
+    digits = e164.removeprefix("+")
+    return {number_key(text) for text in (e164, f"00{digits}", digits)}
 
 
 def id_keys(external_id: str) -> set[int]:
@@ -67,8 +76,18 @@ def id_keys(external_id: str) -> set[int]:
 
 
 def is_hash(text: str) -> bool:
-    """Whether this is a SHA-256 in hexadecimal digits."""
-    return len(text) == 64 and _HASH.fullmatch(text) is not None
+    """Whether this is a SHA-256 in hexadecimal digits, perhaps behind ``0x`` or its name."""
+    return len(text) >= 64 and _HASH.fullmatch(text) is not None
+
+
+def cleaned(text: str) -> str:
+    """An entry without what spreadsheets put around it, its digits and invisible characters in ASCII."""
+    text = text.strip()
+    if not text.isascii():
+        text = phonetext.to_ascii(text).strip()
+    if text[:1] in {"'", "=", '"'}:
+        text = text.removeprefix("=").strip("'\"").strip()
+    return text
 
 
 # --- numbers --------------------------------------------------------------------------------------------
@@ -93,6 +112,7 @@ class NumberReader:
 
     def read(self, text: str) -> Reading:
         """Every number that ``text`` may mean; not whole where a part of it could not be read."""
+        text = cleaned(text)
         if _DIGITS.fullmatch(text):
             digits = text
         elif _WRITTEN.fullmatch(text):
@@ -105,7 +125,8 @@ class NumberReader:
         if found and not _TWO_WAYS.search(text):
             return Reading(found, whole=True)
         cell = self._read_cell(text)
-        return Reading(tuple(dict.fromkeys((*cell.numbers, *found))), whole=cell.whole or bool(found))
+        whole = cell.whole or (bool(found) and not _OPEN.search(text))
+        return Reading(tuple(dict.fromkeys((*cell.numbers, *found))), whole=whole)
 
     def _read_cell(self, text: str) -> Reading:
         """What is no plain number: several in one cell, labels, extensions, other digits than ASCII's.
@@ -114,12 +135,16 @@ class NumberReader:
         """
         cell = phone.read_cell(text, self._rules)
         numbers = [number.e164 for number in cell.numbers if number.e164]
-        if numbers and not cell.faults:
+        if numbers and not cell.faults and not _OPEN.search(text):
             return Reading(tuple(dict.fromkeys(numbers)), whole=True)
         written = _INSIDE.findall(text)
         for each in written:
             numbers += reference(each.translate(_PUNCTUATION), self.region)
-        alone = len(written) == 1 and not any(map(str.isdecimal, _INSIDE.sub("", text)))
+        alone = (
+            len(written) == 1
+            and not _OPEN.search(text)
+            and not any(map(str.isdecimal, _INSIDE.sub("", text)))
+        )
         return Reading(tuple(dict.fromkeys(numbers)), whole=alone and bool(numbers))
 
     def _quick(self, digits: str) -> tuple[str, ...] | None:
@@ -167,6 +192,21 @@ def is_valid(e164: str) -> bool:
         return is_valid_number(parse(e164))
     except NumberParseException:
         return False
+
+
+def other_readings(e164: str) -> tuple[str, ...]:
+    """What else may be meant where a number does not exist: its digits may have a country code already."""
+    if is_valid(e164):
+        return ()
+    number = parse(e164)
+    return reference(str(number.national_number), region_code_for_country_code(number.country_code or 0))
+
+
+def region_of_code(text: str) -> str:
+    """The main region of a calling code (``44``, ``+44``, ``0044``); empty where it is none."""
+    code = text.removeprefix("+").lstrip("0")
+    region = COUNTRY_CODE_TO_REGION_CODE[int(code)][0] if code in _CODES else ""
+    return region if region.isalpha() else ""
 
 
 class _Plan(NamedTuple):

@@ -25,6 +25,7 @@ __all__ = [
     "dialing_mode",
     "external_id",
     "guid",
+    "is_no_id",
     "time_zone",
     "whole_number",
     "yes_no",
@@ -67,6 +68,15 @@ def external_id(text: str, *, prefix: str = "", salesforce18: bool = False) -> N
         return Fault("externalId.checksum", "upper and lower case of the Salesforce id have been changed")
     warning = "invisible characters were taken out of the id" if visible != text else ""
     return Normal(prefix + value, warning)
+
+
+def is_no_id(text: str) -> bool:
+    """Whether a cell is empty, or has what databases and people write for that: ``NULL``, ``n/a``, ``-``."""
+    return text.strip().casefold() in _NO_ID
+
+
+# NA is not among them: it stays what it is, as every text does.
+_NO_ID = frozenset(("", "null", "(null)", "\\n", "n/a", "none", "nan", "undefined", "-", "--"))
 
 
 def _unfit(value: str) -> Fault | None:

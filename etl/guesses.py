@@ -64,13 +64,6 @@ class Guess(Struct, frozen=True, kw_only=True):
         """Whether the header is a known name of the field."""
         return self.how in _CERTAIN
 
-    def note(self) -> str:
-        """What to tell a person who has not been asked."""
-        return (
-            f"{self.header.strip()!r} is read as {READ_AS[self.field]} ({self.confidence} % sure: "
-            f"{self.reason}); to pin it down: obi profile new FILE"
-        )
-
 
 def guess(columns: Sequence[tuple[int, str]], found: Mapping[str, Sequence[int]]) -> tuple[Guess, ...]:
     """What the ``columns`` (position, header as written) are read as, where no profile names them.
@@ -94,6 +87,19 @@ def guess(columns: Sequence[tuple[int, str]], found: Mapping[str, Sequence[int]]
         phones = [phone for at, name in free.items() if (phone := _phone(at, name))]
         guesses += [each for _, each in sorted(phones, key=itemgetter(0))]
     return tuple(guesses)
+
+
+def note_of(guesses: Iterable[Guess], *, file: str = "FILE") -> str:
+    """What to tell a person of the guesses that are not certain; empty where all are.
+
+    ``file`` is the input as a shell reads it.
+    """
+    told = ", ".join(
+        f"{each.header.strip()!r} as {READ_AS[each.field]} ({each.confidence} % sure: {each.reason})"
+        for each in guesses
+        if not each.is_certain
+    )
+    return f"read by a guess: {told}; to pin down what is right: obi profile new {file}" if told else ""
 
 
 def uncertain(guesses: Iterable[Guess]) -> list[Guess]:
@@ -126,7 +132,7 @@ def never_dialled(header: str) -> str:
     for pattern, reason in _NEVER:
         if pattern.search(text):
             return reason
-    return "nobody but the lead is called" if NO_TELEPHONE.search(loose(header)) else ""
+    return "its name says that it is no line of the lead's" if NO_TELEPHONE.search(loose(header)) else ""
 
 
 @lru_cache(maxsize=4096)
@@ -162,7 +168,7 @@ def _certain(field: str, column: int, header: str) -> Guess:
 @lru_cache(maxsize=1 << 15)
 def _alike(field: str, column: int, header: str) -> Guess | None:
     """A guess by the most similar name of a field; None where none is similar."""
-    own = tokens(header)
+    own = tokens(header[:_LONGEST_NAME])
     best = max(((_similarity(own, words), name) for name, words in _known_names(field)), default=(0.0, ""))
     if not best[0]:
         return None
@@ -174,7 +180,7 @@ def _phone(column: int, header: str) -> tuple[tuple[int, int], Guess] | None:
 
     Before it the place in which such columns are dialled.
     """
-    if never_dialled(header) or telephone(header):
+    if len(header) > _LONGEST_NAME or never_dialled(header) or telephone(header):
         return None
     similarity, mended = 1.0, []
     for token in tokens(header):
@@ -205,6 +211,8 @@ def _similarity(words: Sequence[str], name: Sequence[str]) -> float:
     if len(words) != len(name):
         joined, known = "".join(words), "".join(name)
         return _slip(joined, known) if len(known) >= _LONG_HEADER else 0.0
+    if sorted(word[0] for word in words) != sorted(word[0] for word in name):
+        return 0.0  # no slip changes the first letter
     left, similarity = list(name), 1.0
     for word in words:
         near, known = max((_typo(word, each) or (len(name) > 1 and _slip(word, each)), each) for each in left)
@@ -250,6 +258,8 @@ def _typo(token: str, known: str) -> float:
     return float(OSA.normalized_similarity(token, known))
 
 
+_LONGEST_NAME = 100
+"""Characters of a header, beyond which it is a text and like no name."""
 _SHORTEST_TYPO = 5
 _SHORTEST_SLIP = 4
 _LONG_WORD = 9

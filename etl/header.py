@@ -16,11 +16,14 @@ from etl.quoting import excerpt
 from etl.vocabulary import loose
 
 _DATA = re.compile(r"[0-9][0-9 ()./-]{5,}[0-9]|[^\s@]@[^\s@]+\.")
+_DELIMITER = re.compile(r"[,;\t|]")
 NO_HEADER = (
     "The first line looks like data and not like a header: put a line with the columns' names above it. "
     "If the header stands further down, give its line: --header-row N."
 )
 _SHOWN = 12
+_LABELS = ("label", "type", "typ", "art", "kind")
+_ORDINAL = re.compile(r"(.*?)[\s_-]*(\d+)\s*", re.DOTALL)
 
 
 class Header:
@@ -83,6 +86,11 @@ class Header:
             said = f"The profile names {len(self._lacking)} columns that the input does not have: {names}"
         if self.looks_like_data:
             raise ProfileError(f"{said}. {NO_HEADER}")
+        if len(self.written) == 1 and (mark := _DELIMITER.search(self.written[0])):
+            raise ProfileError(
+                f"{said}: its header is one column with {mark[0]!r} in it; state another delimiter, by "
+                "--delimiter or in the profile's [source]."
+            )
         near = [close for name, _ in self._lacking if (close := self._nearest(name))]
         hint = f". Did you mean {', '.join(dict.fromkeys(near))}?" if near else ""
         known = {normal_header(name) for name in known_to_profile}
@@ -106,3 +114,18 @@ def listed(names: Sequence[str]) -> str:
     """The first names, trimmed, and how many more there are."""
     shown = [excerpt(" ".join(name.split())) or "(blank)" for name in names]
     return ", ".join(shown[:_SHOWN]) + (f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else "")
+
+
+def label_columns(phones: Sequence[int], header: Header) -> tuple[tuple[int, int], ...]:
+    """Phone column → the column beside it that says what its number is, as in Google's exports."""
+    written = dict(header.columns)
+    pairs = []
+    for phone in phones:
+        stem = re.sub(r"[\s_-]*value\s*$", "", written[phone], flags=re.IGNORECASE)
+        names = [f"{stem} {word}" for word in _LABELS]
+        if match := _ORDINAL.fullmatch(stem):
+            names += [f"{match[1]} {word} {match[2]}" for word in _LABELS]
+        found = next((places for name in names if (places := header.known(name))), [])
+        if len(found) == 1:
+            pairs.append((phone, found[0]))
+    return tuple(pairs)

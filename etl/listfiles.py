@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from itertools import islice, takewhile
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from etl.entries import NumberReader, hash_key, id_keys, is_hash, number_key
+from etl.entries import NumberReader, hash_key, id_keys, is_hash, number_key, region_of_code
 from etl.errors import ConfigError, InputError
 from etl.fields import external_id
-from etl.listcolumns import IDS, Chosen, UnclearError, choose, fit, is_id_header
+from etl.listcolumns import HASHES, IDS, Chosen, UnclearError, choose, fit, is_comment, is_id_header
 from etl.profile import LIST_KINDS
 from etl.reader import rows
 from etl.records import Fault, SourceSpec, SuppressionList
+from etl.regions import region_of
 from etl.remote import is_url, shown
 from etl.sources import open_source
 from etl.suppression import IndexWriter
@@ -102,6 +104,7 @@ def build_index(asked: Asked, target: Path, *, region: str, digest: str, say: Ca
                     unreadable=entries.unreadable,
                     unreadable_lines=tuple(entries.lines),
                     also_ids=chosen.also_ids,
+                    hashed=chosen.kind == HASHES or entries.hashed,
                 )
             )
     except InputError as error:
@@ -119,6 +122,9 @@ class _Entries:
         self._columns = chosen.columns
         self._ids = chosen.kind == IDS
         self._reader = reader
+        self._country = chosen.country
+        self._readers = lru_cache(maxsize=512)(NumberReader)
+        self.hashed = False
         self.read = 0
         self.unreadable = 0
         self.lines: list[int] = []
@@ -137,11 +143,14 @@ class _Entries:
                     self.headed = False
         place = {at: position for position, (at, _) in enumerate(spec.columns)}
         positions = [place[at] for at in self._columns]
+        country = None if self._country is None else place[self._country]
+        alone = len(spec.columns) == 1
         for row in rows(path, spec):
+            where = "" if country is None else row.cells[country].strip()
             for position in positions:
                 text = row.cells[position].strip()
-                if text:
-                    keys, whole = self._keys(text)
+                if text and not (alone and is_comment(text)):
+                    keys, whole = self._keys(text, country=where)
                     self._index.add(keys)
                     self.read += bool(keys)
                     if not whole:
@@ -149,12 +158,17 @@ class _Entries:
                         if len(self.lines) < _LINES:
                             self.lines.append(row.line)
 
-    def _keys(self, text: str) -> tuple[Iterable[int], bool]:
+    def _keys(self, text: str, *, country: str = "") -> tuple[Iterable[int], bool]:
         if self._ids:
             return id_keys(text), not isinstance(external_id(text), Fault)
         if is_hash(text):
+            self.hashed = True
             return (hash_key(text),), True
         numbers, whole = self._reader.read(text)
+        if country and text[0] != "+":
+            region = region_of_code(country) or region_of(country) or ""
+            there = self._readers(region).read(text)
+            return [number_key(e164) for e164 in {*numbers, *there.numbers}], bool(region) and there.whole
         return [number_key(e164) for e164 in numbers], whole
 
 

@@ -59,12 +59,14 @@ def lists_of_run(
     """The lists that a run goes by: as it began with them, as their files are now, and those ``given`` now.
 
     A list may only grow in a run: who is on it today is not called, whatever stood there when the run began.
-    Raises StateError where a list that the run began with can't be had any more.
+    Raises StateError where a list that the run began with can't be had any more, and ConfigError where rows
+    are still to be sent and a file as it is now can't be relied upon.
     """
     begun = journal.fact(_FACT, list[SuppressionList], list(journal.manifest.lists))
     lists = _lists(Profile.thawed(journal.manifest.profile), state, say=say)
     lists.secure(begun)
-    indexes = {each.index: each for each in (*begun, *given, *lists.since(begun))}
+    since = lists.since(begun, sending=journal.state() != "finished")
+    indexes = {each.index: each for each in (*begun, *given, *since)}
     if len(indexes) > len(begun):
         journal.note(_FACT, list(indexes.values()))
     return tuple(indexes.values())
@@ -140,18 +142,25 @@ class Lists:
                     Asked(file, stated), path, region=each.region, digest=each.fingerprint, say=self._say
                 )
 
-    def since(self, lists: Sequence[SuppressionList]) -> tuple[SuppressionList, ...]:
+    def since(self, lists: Sequence[SuppressionList], *, sending: bool) -> tuple[SuppressionList, ...]:
         """What the files of these lists hold now, where that is something else.
 
-        A file that is gone or can't be relied upon any more is told, and adds nothing.
+        A file that is gone is told, and adds nothing. While rows are still ``sending``, one that is too old
+        by now, or that has changed and can't be relied upon any more, raises ConfigError; later it is told.
         """
         found: list[SuppressionList] = []
         for each in lists:
             file = Path(each.path)
+            if not file.is_file():
+                self._say(f"The do-not-call list {file} is gone; the run goes by it as it was.")
+                continue
             try:
-                if not file.is_file() or fingerprint(file) != each.fingerprint:
+                self._modified(file)
+                if fingerprint(file) != each.fingerprint:
                     found += self.prepare([each.asked])
             except ConfigError as error:
+                if sending:
+                    raise
                 self._say(f"{error} The run goes by the list as it was.")
         return tuple(found)
 

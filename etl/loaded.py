@@ -36,6 +36,7 @@ _FACT = "loaded"
 _ROWS = 500
 """Rows that are looked up and amended together."""
 _MARK = "its customer "
+_THERE = frozenset({RowStatus.CREATED, RowStatus.EXISTS})
 _ENDS = {
     UndoStatus.DELETED: "deleted",
     UndoStatus.GONE: "gone before it could be deleted",
@@ -48,26 +49,46 @@ class Loaded(Struct, frozen=True):
 
     ``called`` are those of which a call is known, deleted or not.
 
-    ``open`` says that the campaign was not looked through to the end.
+    ``own`` were put there by other rows of the run. ``since`` are rows that were settled before they came
+    onto a list, and whose customers are there. ``open`` says that the campaign was not looked through to the
+    end.
     """
 
     found: int = 0
     deleted: int = 0
     called: int = 0
     open: bool = False
+    own: int = 0
+    since: int = 0
 
     @property
     def left(self) -> int:
         """Customers that are still there, and may be called."""
-        return self.found - self.deleted
+        return self.found - self.deleted + self.since
+
+    @property
+    def deletable(self) -> int:
+        """Those of them that ``--if-loaded delete`` deletes."""
+        return max(self.found - self.deleted - self.own, 0)
 
     def sentences(self) -> Iterator[str]:
         """What a person should know."""
         called = f", {self.called:,} of them called already" if self.called else ""
-        if self.left:
+        if self.deletable:
             yield (
-                f"{self.left:,} suppressed rows have their customer in the campaign from earlier, where it "
-                f"may be called{called}; the results say which, and --if-loaded delete deletes them"
+                f"{self.deletable:,} suppressed rows have their customer in the campaign from earlier, where "
+                f"it may be called{called}; the results say which, and --if-loaded delete deletes them"
+            )
+        if self.own:
+            yield (
+                f"{self.own:,} suppressed rows have the externalId of a customer that another row of this "
+                "run put into the campaign, where it stays and may be called; the results say which"
+            )
+        if self.since:
+            yield (
+                f"{self.since:,} rows came onto a do-not-call list after this run had loaded them, and may "
+                "be called; the results say which, and loading the input again (--new-run --if-loaded "
+                "delete) deletes them"
             )
         if self.deleted:
             yield f"{self.deleted:,} customers of suppressed rows were deleted from the campaign{called}"
@@ -92,9 +113,11 @@ async def settle_loaded(
     Raises what stops that (ApiError, StateError), and InterruptedRunError when ``stop`` did; it is done again
     from where it was when the run is resumed.
     """
+    since = _tell_since(journal, set(work.listed_since))
     if not journal.counts()[RowStatus.SUPPRESSED]:
+        journal.note(_FACT, Loaded(since=since))
         return
-    journal.note(_FACT, replace(loaded_of(journal), open=True))
+    journal.note(_FACT, replace(loaded_of(journal), open=True, since=since))
     with Undone(journal.path.parent / LOADED) as ledger:
         found = await _found(work, journal, link)
         own = _created(journal, {held.id for held in found.values()}) if found else set[str]()
@@ -111,6 +134,8 @@ async def settle_loaded(
                 deleted=len(done),
                 called=sum(" was called already" in each.warning for each in _outcomes(journal, rows)),
                 open=stop.is_set(),
+                own=sum(held.id in own for held in found.values()),
+                since=since,
             ),
         )
     if stop.is_set():
@@ -165,6 +190,20 @@ def _tell(journal: Journal, found: dict[int, StoredCustomer], own: set[str]) -> 
         told = f"{_MARK}{held.id} {since} ({calls_of(held) or 'it was not called yet'})"
         amended.append(replace(outcome, warning=_with(outcome.warning, told)))
     journal.record(amended)
+
+
+def _tell_since(journal: Journal, rows: set[int]) -> int:
+    """Tell the rows that were loaded before they came onto a list; gives how many there are."""
+    told = [
+        replace(
+            each, warning=_with(each.warning, f"{_MARK}{each.id} is there, and on a do-not-call list since")
+        )
+        for each in _outcomes(journal, rows)
+        if each.status in _THERE
+    ]
+    if told:
+        journal.record(told)
+    return len(told)
 
 
 def _tell_ends(journal: Journal, ledger: Undone) -> None:

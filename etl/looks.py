@@ -117,7 +117,7 @@ def phone_share(cells: Sequence[str], *, region: str = "") -> float:
     Without a ``region``, by the one that reads most of them.
     """
     filled = [cell for cell in cells if cell.strip()][:_MOST]
-    if not filled or _is_a_series(filled):
+    if not filled or is_a_series(filled):
         return 0.0
     regions = (region,) if region else fitting_regions(filled)[:1]
     return max(_share(filled, partial(_is_phone, region=each)) for each in ("", *regions))
@@ -145,7 +145,7 @@ def _is_phone(cell: str, region: str) -> bool:
     return bool(like) and bool(read_cell(cell, PhoneRules(region=region)).numbers)
 
 
-def _is_a_series(cells: Sequence[str]) -> bool:
+def is_a_series(cells: Sequence[str]) -> bool:
     """Whether the cells are plain digits that only ever rise, as a system's own numbers do."""
     if len(cells) < _FEW or not all(cell.strip().isdecimal() for cell in cells):
         return False

@@ -270,6 +270,7 @@ def _meant_otherwise(number: PhoneNumber, written: _Written, *, kind: int) -> Fa
 
     Where numbers of a kind have one length, or nearly so, people who write that many digits mean one. In an
     open plan almost any digits are valid: 447911123456 is a number in Germany, and a British mobile number.
+    331234567 is a mobile number of the short old kind in Italy, and one of Gallarate without its 0.
     """
     digits, text, _, plan, *_ = written
     if plan is None or digits[0] in "+0":
@@ -279,8 +280,9 @@ def _meant_otherwise(number: PhoneNumber, written: _Written, *, kind: int) -> Fa
         other = _abroad(written)
     elif plan.region in OWN_ZEROS:
         other = parsed("0" + digits, plan.region)
-        other = other if other is not None and written.kind(other) == kind else None
-    if other is None or e164_of(other) == e164_of(number):
+        short = kind == PhoneNumberType.MOBILE and len(digits) < max(plan.mobile)
+        other = other if other is not None and (short or written.kind(other) == kind) else None
+    if other is None or written.kind(other) is None or e164_of(other) == e164_of(number):
         return None
     return _two_readings(text, (e164_of(number), e164_of(other)))
 

@@ -25,17 +25,19 @@ from etl.numbering import Context, Number, PhoneRules, read_number
 from etl.plans import plan_of
 from etl.quoting import quoted
 from etl.records import Fault
-from etl.regions import region_of, time_zone_of
+from etl.regions import dial_code, region_of, says_region, time_zone_of
 
 __all__ = [
     "CellReading",
     "Number",
     "PhoneRules",
     "Phones",
+    "dial_code",
     "mask",
     "read_cell",
     "read_row",
     "region_of",
+    "says_region",
     "time_zone_of",
 ]
 
@@ -58,7 +60,8 @@ class Phones(Struct, frozen=True, kw_only=True):
 
     ``at`` is the index of the cell that the fault is about, 0 where there is no fault. ``beyond`` are good
     numbers after the third. ``places`` are the indexes of the cells of both, ``bad`` those of cells of which
-    something was left out.
+    something was left out. ``notes`` are the cells that say not to call, with what they say: such a row has
+    no fault for want of a number.
     """
 
     numbers: tuple[Number, ...] = ()
@@ -68,6 +71,7 @@ class Phones(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     fault: Fault | None = None
     at: int = 0
+    notes: tuple[tuple[int, Fault], ...] = ()
 
 
 def read_row(
@@ -83,7 +87,7 @@ def read_row(
     Numbers come without repeats, the first three good ones. ``region`` beats the one in ``rules``; ``""``
     says that none is known, and ``country`` what is written where it should stand. ``strict`` lets the
     first cell with content decide alone (the ``numbers`` field): no other one is looked at, should it be
-    bad. A note that says not to call, in whatever cell, leaves the row without numbers.
+    bad. The number of a cell with a note that says not to call is never among them.
     """
     numbers: dict[str, tuple[Number, int]] = {}
     faults: list[tuple[int, Fault]] = []
@@ -95,11 +99,14 @@ def read_row(
             numbers.setdefault(number.e164 or number.sent, (number, at))
         faults += [(at, fault) for fault in reading.faults]
         warnings += reading.warnings
-    if refusal := next((each for each in faults if each[1].code == _DO_NOT_CALL), None):
-        return Phones(fault=refusal[1], at=refusal[0])
+    notes = tuple(each for each in faults if each[1].code == _DO_NOT_CALL)
+    faults = [each for each in faults if each not in notes]
+    if notes and not numbers:
+        return Phones(warnings=tuple(warnings), notes=notes)
     if not numbers or (faults and rules.bad_beside_good == "reject"):
         at, fault = faults.pop(0) if faults else (0, _MISSING)
-        return Phones(warnings=(*warnings, *(other.reason for _, other in faults)), fault=fault, at=at)
+        told = (*warnings, *(other.reason for _, other in faults))
+        return Phones(warnings=told, fault=fault, at=at, notes=notes)
     warnings += [f"left out: {fault.reason}" for _, fault in faults]
     good = tuple(number for number, _ in numbers.values())
     if len(good) > _MOST_NUMBERS:
@@ -111,6 +118,7 @@ def read_row(
         places=tuple(at for _, at in numbers.values()),
         bad=tuple(at for at, _ in faults),
         warnings=tuple(warnings),
+        notes=notes,
     )
 
 
@@ -380,11 +388,7 @@ _MISREAD = (
     (shapes.CUT, "digits_lost", "is what a spreadsheet left of a number: take it from the source again"),
     (shapes.ERROR, "unreadable", "is an error of the spreadsheet, not a phone number"),
     (shapes.DATE, "date", _LIKE_A_DATE),
-    (
-        shapes.THOUSANDS,
-        "ambiguous",
-        "has thousands separators: export the column as text, with its digits alone",
-    ),
+    (shapes.THOUSANDS, "ambiguous", "has thousands separators: export the column as text, digits alone"),
     (shapes.EMAIL, "letters", "is an e-mail address, not a phone number"),
     (shapes.LINK, "letters", "is a link, not a phone number"),
 )

@@ -230,10 +230,11 @@ class SuppressionList(Struct, frozen=True, kw_only=True):
 
     ``name`` is the file's name, ``path`` the whole of it, ``asked`` the words that named it (``ids:FILE``).
     ``kind`` is ``numbers``, ``hashes`` or ``externalIds``; ``also_ids`` says that its digits may be ids as
-    well. ``columns`` are those that were read, empty for a list without a header. ``entries`` counts what can
-    be looked up, ``unreadable`` what can't, on ``unreadable_lines`` (the first few). ``region`` is that of
-    national numbers in it. ``modified`` is the file's time, ISO 8601 in UTC, ``fingerprint`` the SHA-256 of
-    its bytes, ``index`` the name of its index in the state folder.
+    well, ``hashed`` that there are hashes in it. ``columns`` are those that were read, empty for a list
+    without a header. ``entries`` counts what can be looked up, ``unreadable`` what can't, on
+    ``unreadable_lines`` (the first few). ``region`` is that of national numbers in it. ``modified`` is the
+    file's time, ISO 8601 in UTC, ``fingerprint`` the SHA-256 of its bytes, ``index`` the name of its index in
+    the state folder.
     """
 
     name: str
@@ -249,6 +250,7 @@ class SuppressionList(Struct, frozen=True, kw_only=True):
     unreadable: int = 0
     unreadable_lines: tuple[int, ...] = ()
     also_ids: bool = False
+    hashed: bool = False
 
     def told(self) -> str:
         """What a person should know of a list that is used: how many entries of what, and how old."""

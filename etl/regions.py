@@ -11,7 +11,13 @@ import unicodedata
 from functools import lru_cache
 from importlib.resources import files
 
-from phonenumbers import SUPPORTED_REGIONS, NumberParseException, parse, region_code_for_country_code
+from phonenumbers import (
+    SUPPORTED_REGIONS,
+    NumberParseException,
+    country_code_for_region,
+    parse,
+    region_code_for_country_code,
+)
 
 # ISO 3166-1: alpha-2 and alpha-3 code together.
 _CODES = """
@@ -114,7 +120,21 @@ def region_of(text: str) -> str | None:
     return regions.pop() if len(parts) == 2 and len(regions) == 1 else None
 
 
+def dial_code(text: str) -> str:
+    """What stands in a column of dialled codes, with its plus: ``49`` and ``0049`` are ``+49`` there."""
+    match = _CODE.fullmatch(text)
+    return f"+{match[1]}" if match else text
+
+
+def says_region(text: str, region: str | None) -> bool:
+    """Whether a country cell means ``region``, no country, or the code dialled there (``+1``: Canada)."""
+    if (match := _DIALLED.fullmatch(text)) and region:
+        return int(match[1]) == country_code_for_region(region)
+    return region_of(text) in (region, None)
+
+
 _BETWEEN = re.compile(r"[()|/;]|\s[-\u2013]\s")  # Germany (DE), DE - Germany: both say the same
+_CODE = re.compile(r"\s*(?:\+|00)?\s*([1-9][0-9]{0,2})(?:\.0)?\s*")
 _DIALLED = re.compile(r"\s*\+ ?([1-9][0-9]{0,2})\s*")
 
 

@@ -13,7 +13,7 @@ from etl.columns import map_columns
 from etl.errors import EtlError, StoppedError
 from etl.expectations import excused, outcome_unexpected, rows_unexpected
 from etl.findings import CheckReport
-from etl.guesses import uncertain
+from etl.guesses import note_of, uncertain
 from etl.limits import ErrorLimit
 from etl.link import unencrypted
 from etl.loaded import Loaded
@@ -92,20 +92,31 @@ def check_report(
         region=profile.region,
         **_common(spec, profile, tally, files=files, seconds=seconds, campaign=campaign),
     )
-    return replace(report, warnings=(*report.warnings, *_stops(order, settings, spec, tally)))
+    told = _with_consequence(report.warnings, order, spec)
+    return replace(report, warnings=(*told, *_stops(order, settings, tally)))
 
 
-def with_loaded(report: RunReport, loaded: Loaded, *, repeat: str) -> RunReport:
-    """The report with what was found there for suppressed rows; a customer who is left ends it with 5."""
-    if not loaded.found:
+def with_loaded(report: RunReport, loaded: Loaded, *, withheld: bool, repeat: str) -> RunReport:
+    """The report with what was found there for suppressed rows; a customer who is left ends it with 5.
+
+    ``withheld`` says that the campaign was not activated for their sake.
+    """
+    if not (loaded.found or loaded.since):
         return report
-    again = f"obi resume {report.run} --if-loaded delete{repeat}" if loaded.left else ""
+    again = f"obi resume {report.run} --if-loaded delete{' --activate' * withheld}{repeat}"
+    told = [*loaded.sentences(), *[_WITHHELD] * withheld]
     return replace(
         report,
         exit_code=report.exit_code or (5 if loaded.left else 0),
-        warnings=(*report.warnings, *loaded.sentences()),
-        next=report.next or again,
+        warnings=(*report.warnings, *told),
+        next=again if withheld and loaded.deletable else report.next or again * bool(loaded.deletable),
     )
+
+
+_WITHHELD = (
+    "the campaign was not activated, because people who must not be called are in it: delete them first "
+    "(--if-loaded delete), or activate it by hand"
+)
 
 
 def has_open_rows(tally: Tally) -> bool:
@@ -134,15 +145,15 @@ def _common(
         "examples": dict(tally.examples),
         "evidence": spec.evidence,
         "mapping": mapping.summary(),
-        "warnings": (*mapping.notes, *(campaign.notes() if campaign else ()), *_advice(tally)),
+        "warnings": (*mapping.notes, *(campaign.notes() if campaign else ()), *_advice(tally, profile)),
         "seconds": seconds,
     }
 
 
-def _advice(tally: Tally) -> list[str]:
-    """What would mend many rows at once."""
+def _advice(tally: Tally, profile: Profile) -> list[str]:
+    """What would mend many rows at once; with a region known, each row says what is wrong with its own."""
     national = tally.reasons["phone.no_region"]
-    if not national:
+    if not national or profile.region:
         return []
     rows = counted(national, "row")
     return [f"national numbers without a country, in {rows}: say of which they are, as in --region GB"]
@@ -165,7 +176,7 @@ def _next(
         return f"obi resume {manifest.run}{go_on}{repeat}"
     if isinstance(stopped, StoppedError):
         return f"obi load {shlex.quote(manifest.input)} {where} --new-run"
-    if tally.reasons["phone.no_region"] and "--region" not in where:
+    if tally.reasons["phone.no_region"] and not manifest.profile.get("region"):
         where += " --region CC"  # of which country the national numbers are
     return f"obi load {shlex.quote(str(files.rejects))} {where}" if tally.rejects else ""
 
@@ -179,19 +190,21 @@ def _load_after(order: Order, tally: Tally) -> str:
     return f"obi load {shlex.quote(order.input)} --campaign {campaign}{order.flags}{simulate}"
 
 
-def _stops(order: Order, settings: Settings, spec: SourceSpec, tally: Tally) -> list[str]:
+def _with_consequence(warnings: tuple[str, ...], order: Order, spec: SourceSpec) -> tuple[str, ...]:
+    """The warnings, of which the one of guesses says what comes of them in a load."""
+    guesses = map_columns(spec.columns, order.profile).guesses
+    told = note_of(guesses, file=shlex.quote(order.input) if order.is_file else "FILE")
+    if uncertain(guesses):
+        told += "; a load that can ask nobody (without a terminal, or with --yes) stops here with exit code 3"
+    return tuple(told if warning == note_of(guesses) else warning for warning in warnings)
+
+
+def _stops(order: Order, settings: Settings, tally: Tally) -> list[str]:
     """What the check did not look at, and what would stop a load that it does not fail for itself."""
     notes = []
     if order.profile.campaign and not order.campaign:
         notes.append(
             f"the profile's campaign {order.profile.campaign!r} was not looked at; --campaign looks at one"
-        )
-    if guessed := uncertain(map_columns(spec.columns, order.profile).guesses):
-        headers = ", ".join(repr(guess.header.strip()) for guess in guessed)
-        file = shlex.quote(order.input) if order.is_file else "FILE"
-        notes.append(
-            "a load that can ask nobody (without a terminal, or with --yes) stops with exit code 3, since "
-            f"it is guessed what {headers} is: keep what is right in a profile (obi profile new {file})"
         )
     if sentences := around(settings):
         notes.append(f"a load with these settings: {', '.join(sentences)}")

@@ -6,7 +6,7 @@ A sample takes every row in turn and keeps few of them, however long the input i
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -16,8 +16,11 @@ from msgspec.structs import replace
 from etl import phone
 from etl.columns import Mapping
 from etl.findings import ColumnUse, Example, PreviewRow, Reason
+from etl.guesses import never_dialled
+from etl.looks import is_a_series
 from etl.obi.models import NewCustomer
 from etl.records import Customer, Item, RowOutcome, SourceRow
+from etl.vocabulary import loose
 
 PREVIEWED = 3
 """Rows that are shown before and after."""
@@ -39,6 +42,8 @@ _DETAILS = re.compile(r" \([^()]*\)$")
 _FIGURES = re.compile(r"\+?\d(?:[\d,;:.+-]*\d)?")
 _PHONE_CELL = re.compile(r"\s*(?:\+|00|\(?0)[\d\s()/.-]{6,}")
 """What may be a phone number at a glance: reading every cell of an input as one would take too long."""
+_LINE = re.compile(r"phone|tel|mobil|cell|handy|fax|pager|ruf|callback|rappel")
+"""Headers that speak of a line, so that numbers in such a column are told whatever else the header says."""
 
 
 class Sample:
@@ -64,7 +69,7 @@ class Sample:
         self._reasons: dict[str, _Collected] = {}
         self._cautions: dict[str, _Collected] = {}
         self._filled: Counter[int] = Counter()
-        self._like_phones: Counter[int] = Counter()
+        self._like_phones: dict[int, list[str]] = defaultdict(list)
 
     def take(self, customer: Customer) -> None:
         """A row that would be sent, before ``see`` is told of it."""
@@ -93,7 +98,7 @@ class Sample:
         """What each column of the input is read as."""
         return tuple(
             replace(use, never_dialled=True)
-            if use.field in {"", "attribute"} and self._holds_phones(at)
+            if use.field in {"", "attribute"} and self._holds_phones(at, use.header)
             else use
             for at, use in enumerate(uses_of(self._mapping))
         )
@@ -149,14 +154,18 @@ class Sample:
         for at, cell in enumerate(row.cells):
             if cell.strip():
                 self._filled[at] += 1
-                self._like_phones[at] += self._is_phone(cell)
+                if self._is_phone(cell):
+                    self._like_phones[at].append(cell)
 
     def _is_phone(self, cell: str) -> bool:
         return bool(_PHONE_CELL.fullmatch(cell) and phone.read_cell(cell, self._rules).numbers)
 
-    def _holds_phones(self, at: int) -> bool:
-        """Whether most cells of a column are phone numbers."""
-        return 2 * self._like_phones[at] > self._filled[at]
+    def _holds_phones(self, at: int, header: str) -> bool:
+        """Whether most cells of a column are phone numbers, and not the ids or dates that may look so."""
+        cells = self._like_phones[at]
+        if 2 * len(cells) <= self._filled[at] or is_a_series(cells):
+            return False
+        return not never_dialled(header) or bool(_LINE.search(loose(header)))
 
 
 def uses_of(mapping: Mapping) -> Iterator[ColumnUse]:

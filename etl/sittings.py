@@ -114,12 +114,13 @@ class Sitting:
             seconds=seconds(),
             worked=self._settled() - before,
         )
-        if self._may_activate(report):
+        activates = self._may_activate(report)
+        if activates and not loaded.left:
             report = await self._activated(report)
             over = over and not report.stopped
         elif journal.fact("paused", bool, default=False) and not self._ended:
             self._warnings.append("the campaign was paused first, and stays so until somebody activates it")
-        report = with_loaded(report, loaded, repeat=self._repeat)
+        report = with_loaded(report, loaded, withheld=activates and bool(loaded.left), repeat=self._repeat)
         report = replace(
             report,
             command=command,

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import chain
+from operator import itemgetter
 
 from msgspec.structs import replace
 
 from etl import fields, phone
 from etl.chunk import Chunk, Listed
 from etl.columns import Mapping
-from etl.entries import NumberReader
+from etl.entries import NumberReader, other_readings
 from etl.phone import Number, Phones
 from etl.profile import Profile, SuppressWhen
 from etl.quoting import quoted
@@ -53,10 +55,11 @@ class Suppressor:
         self._read_date = read_date
         self._now = now
         self._drops = profile.phones.suppressed == "drop-number"
+        self._valid_only = profile.phones.accept == "valid"
         self._others = tuple(
             at
             for at, name in mapping.headers.items()
-            if at not in mapping.number_columns and telephone(name) is not None
+            if at not in mapping.number_columns and (at in mapping.phones or telephone(name) is not None)
         )
 
     # --- numbers ------------------------------------------------------------------------------------
@@ -66,30 +69,75 @@ class Suppressor:
     ) -> list[Phones]:
         """Look for the numbers of each row on the lists; gives them as they may be sent.
 
-        What identifies a row (``chunk.e164``) is as it was before. What is listed is kept in ``chunk``; only
-        a profile that drops numbers gets them without those that are listed.
+        What identifies a row (``chunk.e164``) is as it was before. What is listed, or has a note that says
+        not to call, is kept in ``chunk``; only a profile that drops numbers gets them without those.
         """
-        chunk.e164 = [tuple(number.e164 or number.sent for number in each.numbers) for each in found]
+        chunk.e164 = [
+            self._identity(each, cells[at], regions[at]) if each.notes else _numbers_of(each)
+            for at, each in enumerate(found)
+        ]
+        found = [
+            self._heeded(chunk, at, each, row=cells[at], region=regions[at]) if each.notes else each
+            for at, each in enumerate(found)
+        ]
         if not self._lists.of_numbers:
             return found
         unsent = [self._unsent(chunk, at, each, cells[at], regions[at]) for at, each in enumerate(found)]
+        good = {number.e164 for each in found for number in (*each.numbers, *each.beyond) if number.e164}
+        others = {} if self._valid_only else {e164: other_readings(e164) for e164 in good}
         listed = self._lists.numbers(
-            {number.e164 for each in found for number in (*each.numbers, *each.beyond) if number.e164}
-            | {e164 for of_row in unsent for e164, _ in of_row}
+            {*good, *chain.from_iterable(others.values()), *(e164 for of_row in unsent for e164, _ in of_row)}
         )
+        for e164, readings in others.items():
+            if e164 not in listed and (hit := next((each for each in readings if each in listed), "")):
+                listed[e164] = listed[hit]
         return [
             self._weighed(chunk, at, each, listed, unsent=of_row)
             for at, (each, of_row) in enumerate(zip(found, unsent, strict=True))
         ]
 
+    def _identity(self, found: Phones, row: Row, region: str | None) -> tuple[str, ...]:
+        """What identifies a row with notes: its numbers and those beside a note, cell by cell."""
+        numbers = list(zip(found.places, _numbers_of(found), strict=False))
+        for place, _ in found.notes:
+            numbers += [(place, e164) for e164 in self._read(row[place], region)]
+        return tuple(dict.fromkeys(number for _, number in sorted(numbers, key=itemgetter(0))))
+
+    def _heeded(self, chunk: Chunk, at: int, found: Phones, *, row: Row, region: str | None) -> Phones:
+        """The row's numbers where only those beside a note are dropped; else the row is noted."""
+        beside = {e164 for place, _ in found.notes for e164 in self._read(row[place], region)}
+        numbers = zip((*found.numbers, *found.beyond), found.places, strict=True)
+        kept = [(number, place) for number, place in numbers if number.e164 not in beside]
+        if not (self._drops and kept):
+            place, fault = found.notes[0]
+            chunk.noted[at] = (self._mapping.number_columns[place], fault)
+            return found
+        left = tuple(f"left out: {fault.reason}" for _, fault in found.notes)
+        numbers_kept = tuple(number for number, _ in kept)
+        return replace(
+            found,
+            numbers=numbers_kept[:_MOST_NUMBERS],
+            beyond=numbers_kept[_MOST_NUMBERS:],
+            places=tuple(place for _, place in kept),
+            warnings=(*found.warnings, *left),
+        )
+
+    def _read(self, cell: str, region: str | None) -> tuple[str, ...]:
+        """Every number that a cell may mean; an unknown country's may be the profile's."""
+        return _reader(region or self._profile.region).read(cell.strip()).numbers
+
     def _unsent(
         self, chunk: Chunk, at: int, found: Phones, row: Row, region: str | None
     ) -> list[tuple[str, int]]:
         """What a row holds besides its good numbers, with the column."""
-        cells = [(row[place], self._mapping.number_columns[place]) for place in found.bad]
+        whole = set(found.places) - set(found.bad)
+        cells = [
+            (cell, self._mapping.number_columns[place])
+            for place, cell in enumerate(row)
+            if cell and place not in whole
+        ]
         cells += [(chunk.raw(column)[at], column) for column in self._others]
-        read = _reader(self._profile.region if region is None else region).read
-        return [(e164, at) for cell, at in cells if cell.strip() for e164 in read(cell.strip()).numbers]
+        return [(e164, at) for cell, at in cells if cell.strip() for e164 in self._read(cell, region)]
 
     def _weighed(
         self,
@@ -121,6 +169,9 @@ class Suppressor:
 
     def suppress(self, chunk: Chunk) -> None:
         """Give every row of the chunk that must not be called its outcome, unless it has another."""
+        for at, (column, fault) in chunk.noted.items():
+            why = f"has a note: {fault.reason}"
+            self._suppressed(chunk, at, column=column, code="suppressed.note", why=why)
         for column in (*self._mapping.do_not_call, *self._mapping.callable):
             asks_for_leave = column in self._mapping.callable
             for at, text in enumerate(chunk.raw(column)):
@@ -177,6 +228,10 @@ class Suppressor:
             chunk.outcomes[at] = chunk.not_sent(
                 at, RowStatus.SUPPRESSED, field=header, code=code, error=f"{header.strip()} {why}"
             )
+
+
+def _numbers_of(found: Phones) -> tuple[str, ...]:
+    return tuple(number.e164 or number.sent for number in found.numbers)
 
 
 def _without(found: Phones, kept: Sequence[Number], listed: dict[str, str]) -> Phones:

@@ -18,15 +18,16 @@ from typing import Self
 
 import msgspec
 
-from etl.entries import NumberReader, id_keys, number_key
+from etl.entries import NumberReader, id_keys, keys_in_hashes, number_key
 from etl.errors import DiskFullError, StateError
 from etl.records import SuppressionList
 
 _FLUSH = 1_000_000
 """Keys that are sorted in memory before they are written: neighbours share pages."""
+_PART = 50_000
 _AT_ONCE = 500
 _SCHEMA = """
-PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-65536;
+PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-49152;
 CREATE TABLE facts (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE entries (key INTEGER PRIMARY KEY);
 """
@@ -81,15 +82,15 @@ class IndexWriter:
         import numpy as np  # noqa: PLC0415  -- only who builds an index waits for it
 
         keys = np.frombuffer(self._keys, dtype=np.int64)
-        sorted_keys = np.sort(keys)
-        del keys
-        self._keys = array("q")
+        keys.sort()
         with _told(self._path):
             self._db.execute("BEGIN")
-            self._db.executemany(
-                "INSERT OR IGNORE INTO entries VALUES (?)", ((key,) for key in sorted_keys.tolist())
-            )
+            for start in range(0, len(keys), _PART):  # as Python's integers they take five times the memory
+                part = keys[start : start + _PART].tolist()
+                self._db.executemany("INSERT OR IGNORE INTO entries VALUES (?)", ((key,) for key in part))
             self._db.execute("COMMIT")
+        del keys
+        self._keys = array("q")
 
 
 class Index:
@@ -105,7 +106,7 @@ class Index:
                 isolation_level=None,
                 check_same_thread=False,
             )
-            self._db.execute("PRAGMA cache_size=-32768")
+            self._db.execute("PRAGMA cache_size=-8192")
             found = self._db.execute("SELECT value FROM facts WHERE key = 'list'").fetchone()
             self.facts = msgspec.json.decode(found[0], type=SuppressionList)
 
@@ -161,7 +162,12 @@ class Suppression:
         """Number in E.164 → name of the first list that has it, of those that are listed."""
         if not self._numbers:
             return {}
-        return _find({e164: {number_key(e164)} for e164 in e164s}, self._numbers)
+        wanted = list(e164s)
+        found: dict[str, str] = {}
+        for each, index in self._numbers:
+            keys = {e164: keys_in_hashes(e164) if each.hashed else {number_key(e164)} for e164 in wanted}
+            found = _find(keys, [(each, index)]) | found
+        return found
 
     def external_ids(self, external_ids: Iterable[str]) -> dict[str, str]:
         """ExternalId → name of the first list that has it, of those that are listed."""

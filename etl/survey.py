@@ -38,13 +38,23 @@ from etl.sources.cells import column_letters
 from etl.sources.delimiters import find_delimiter
 from etl.sources.encodings import detect
 from etl.sources.files import check_readable, chunks, open_bytes, sniff
+from etl.sources.header import may_hold_contact
 from etl.sources.rows import too_few, too_many
 from etl.sources.text import Text, refuse_markup
 from etl.sources.workbook import Sheet, choose_sheet
 
 _HEAD = 64 << 10
+_OTHER_HEADER = (
+    "a record among the rows names columns, and not as the header does: another table begins there; put each "
+    "table into a file of its own."
+)
+_TWO_HEADERS = (
+    "this record below the header names columns too, and not as the header does; leave one line that says of "
+    "each column what it holds, or state the right one: --header-row N."
+)
 RESULT_COLUMNS = frozenset({"obi_row", "obi_error"})
 """Columns by which a results or rejects file of an earlier run is known."""
+_UNNAMED = "without a name: column "
 
 
 class SurveyOptions(Struct, frozen=True, kw_only=True):
@@ -116,11 +126,11 @@ def _is_ours(path: Path, kind: str, *, label: str) -> bool:
         if kind == "csv":
             with open_bytes(path, label) as stream:
                 head = stream.read(_HEAD).decode("utf-8-sig", "ignore")
-            header = next(csv.reader(io.StringIO(head)), [])
+            header = next(csv.reader(io.StringIO(head, newline="")), [])
         else:
             name, _ = choose_sheet(path, label=label, kind=kind)
             _, header = next(Sheet(path, label=label, kind=kind, name=name).header_records(), (0, []))
-    except InputError:
+    except (InputError, csv.Error):  # ours are UTF-8, and neither broken nor of endless fields
         return False
     return _has_result_columns(header)
 
@@ -215,20 +225,20 @@ def _counted(source: Source, spec: SourceSpec, tally: LeftOutTally, *, fit: Fit 
     """``spec`` with all that only the whole input tells: its rows, its footer, and what is ragged of it."""
     rows = digits_at = 0
     ragged = _Ragged()
+    unnamed = _unnamed_at_end(spec)
     last: deque[DataRecord] = deque([(spec.header_line, list(spec.header), "")], maxlen=FOOTER_ROWS + 1)
     records = source.records(spec.header_line)
     for record in data_records(records, spec, hidden_rows=source.hidden_rows, leave_out=tally):
         last.append(record)
         line, cells, extra = record
-        # Names of columns have no digits: most rows show in one look, where the last row had some.
-        if fit and not cells[digits_at][-1:].isdigit():
-            if rows and is_other_header(cells, fit):
-                raise InputError(
-                    f"{source.label}, line {line:,}: a record among the rows names columns, and not as the "
-                    "header does: another table begins there; put each table into a file of its own."
-                )
-            digits_at = next((at for at, cell in enumerate(cells) if cell[-1:].isdigit()), digits_at)
+        # Names of columns end in one digit at most: most rows show in one look, where the last row had more.
+        if fit and not cells[digits_at][-2:].isdecimal():
+            if is_other_header(cells, fit) and (rows or _is_known(spec.header, fit)):
+                raise InputError(f"{source.label}, line {line:,}: {_OTHER_HEADER if rows else _TWO_HEADERS}")
+            digits_at = next((at for at, cell in enumerate(cells) if cell[-2:].isdecimal()), digits_at)
         rows += 1
+        if unnamed and not is_blank(cells[-unnamed:]):
+            unnamed = 0
         if extra:
             ragged.count(cells, extra)
     end = footer_line(list(last), width=len(spec.header), sheet=spec.kind != "csv")
@@ -239,7 +249,32 @@ def _counted(source: Source, spec: SourceSpec, tally: LeftOutTally, *, fit: Fit 
             if extra:
                 ragged.count(cells, extra, by=-1)
     spec = replace(spec, rows=rows, ragged=ragged.rows, end_line=end, left_out=tally.result())
+    if unnamed and rows and not ragged.rows:
+        return _without_unnamed(spec, unnamed)
     return _without_trailing(spec, ragged) if 0 < rows == ragged.alike else spec
+
+
+def _unnamed_at_end(spec: SourceSpec) -> int:
+    """How many of the last columns of a text have no name; a sheet's are gone by now."""
+    if spec.kind != "csv":
+        return 0
+    named = [at for at, name in enumerate(spec.header, 1) if not is_blank(name)]
+    return len(spec.header) - max(named, default=len(spec.header))
+
+
+def _without_unnamed(spec: SourceSpec, count: int) -> SourceSpec:
+    """``spec`` without its last columns, which have neither names nor content: a delimiter ends each line."""
+    sentence = "the header and every record end with a delimiter, and no column is there"
+    evidence = tuple(each for each in spec.evidence if not each.startswith(_UNNAMED))
+    unnamed = _unnamed_evidence(spec.header[:-count])
+    return replace(
+        spec, header=spec.header[:-count], trailing=count, evidence=(*evidence, *unnamed, sentence)
+    )
+
+
+def _is_known(header: Sequence[str], fit: Fit) -> bool:
+    """Whether a header is one; a line of data or a title may stand in its place."""
+    return fit(header) > 0 and not any(map(may_hold_contact, header))
 
 
 class _Ragged:
@@ -253,8 +288,10 @@ class _Ragged:
         self.pattern = self.pattern or extra
         self.rows += by
         self.alike += by * (extra == self.pattern)
-        # A blank begins what a delimiter within a text has cut off.
-        self.shifted += by * any(cell[:1] == " " and not is_blank((cell,)) for cell in cells)
+        # A blank begins what a delimiter within a text has cut off, and a backslash would have kept it.
+        self.shifted += by * any(
+            (cell[:1] == " " and not is_blank((cell,))) or cell[-1:] == "\\" for cell in cells
+        )
 
 
 def _without_trailing(spec: SourceSpec, ragged: _Ragged) -> SourceSpec:
@@ -296,25 +333,31 @@ def _refuse_hidden(sheet: Sheet, header_line: int, width: int) -> None:
         rows += row in sheet.hidden_rows and not is_blank(cells)
         columns.update(at for at in watched if not is_blank(cells[at : at + 1]))
     if rows or columns:
+        counts = ((rows, "row"), (len(columns), "column"))
+        hidden = " and ".join(counted(count, thing) for count, thing in counts if count)
+        are, them = ("is", "it") if rows + len(columns) == 1 else ("are", "them")
         raise InputError(
-            f"{sheet.label}, sheet {sheet.name!r}: {rows:,} rows and {len(columns):,} columns with content "
-            "are hidden; say --hidden include to read them or --hidden exclude to leave them out."
+            f"{sheet.label}, sheet {sheet.name!r}: {hidden} with content {are} hidden; say --hidden include "
+            f"to read {them} or --hidden exclude to leave {them} out."
         )
 
 
 def _header_evidence(header: Sequence[str], where: str, *, first_column: int = 0) -> list[str]:
     """Sentences on the header; columns are numbered, in a sheet (``first_column`` > 0) lettered."""
     evidence = [f"header on {where} with {counted(len(header), 'column')}"]
-    unnamed = [
-        column_letters(first_column + at) if first_column else str(at + 1)
-        for at, name in enumerate(header)
-        if is_blank(name)
-    ]
-    if unnamed:
-        evidence.append(f"without a name: column {', '.join(unnamed)}")
+    evidence.extend(_unnamed_evidence(header, first_column=first_column))
     evidence.extend(
         f"{count} columns are called {name!r}"
         for name, count in Counter(name.strip() for name in header).items()
         if name and count > 1
     )
     return evidence
+
+
+def _unnamed_evidence(header: Sequence[str], *, first_column: int = 0) -> list[str]:
+    unnamed = [
+        column_letters(first_column + at) if first_column else str(at + 1)
+        for at, name in enumerate(header)
+        if is_blank(name)
+    ]
+    return [f"{_UNNAMED}{', '.join(unnamed)}"] if unnamed else []

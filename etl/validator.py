@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from pandera.errors import SchemaErrors
 
 from etl import fields, phone
-from etl.chunk import Chunk
+from etl.chunk import NO_ID, Chunk
 from etl.columns import Mapping
 from etl.duplicates import Claim, Duplicates, Repeat
 from etl.forms import broken_rule, build_schema, rules_of
@@ -25,7 +25,7 @@ from etl.quoting import quoted
 from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus
 from etl.suppressing import Suppressor
 from etl.suppression import NO_LISTS, Suppression
-from etl.vocabulary import dialled
+from etl.vocabulary import dialled, is_dial_code
 
 Decided = Customer | RowOutcome
 
@@ -148,10 +148,10 @@ class Validator:
         if self.mapping.region is None:
             return [None] * len(chunk.rows)
         if not self.mapping.other_regions:
-            cells = chunk.raw(self.mapping.region)
+            cells = self._countries(chunk, self.mapping.region)
             return [(self._region_of(text) or "") if text.strip() else None for text in cells]
         columns = (self.mapping.region, *self.mapping.other_regions)
-        rows = zip(*(chunk.raw(column) for column in columns), strict=True)
+        rows = zip(*(self._countries(chunk, column) for column in columns), strict=True)
         said = ([text for text in row if text.strip()] for row in rows)
         return [self._region(chunk, at, countries) for at, countries in enumerate(said)]
 
@@ -159,14 +159,21 @@ class Validator:
         """What stands in each row's country cell, where that is no country; for messages."""
         if self.mapping.region is None:
             return [""] * len(chunk.rows)
-        return ["" if self._region_of(text) else text.strip() for text in chunk.raw(self.mapping.region)]
+        cells = self._countries(chunk, self.mapping.region)
+        return ["" if self._region_of(text) else text.strip() for text in cells]
+
+    def _countries(self, chunk: Chunk, column: int) -> list[str]:
+        """The cells of a country column; codes that are dialled with their plus."""
+        cells = chunk.raw(column)
+        coded = is_dial_code(self.mapping.headers[column])
+        return list(map(phone.dial_code, cells)) if coded else cells
 
     def _region(self, chunk: Chunk, at: int, countries: Sequence[str]) -> str | None:
         """One row's, of several: where they are two countries, no national number of the row can be read."""
         if not countries:
             return None
-        regions = {self._region_of(text) for text in countries[1:]} - {None}
-        if not regions <= {first := self._region_of(countries[0])}:
+        first = self._region_of(countries[0])
+        if not all(phone.says_region(text, first) for text in countries[1:]):
             named = ", ".join(dict.fromkeys(quoted(text.strip()) for text in countries))
             chunk.warn(at, f"the row names more than one country ({named}): numbers need a country code")
             return ""
@@ -177,9 +184,9 @@ class Validator:
         chunk.put(
             "externalId",
             (
-                fields.external_id(text, prefix=policy.prefix, salesforce18=policy.salesforce18)
-                if text.strip()
-                else self._derived_id(chunk, at)
+                self._derived_id(chunk, at)
+                if fields.is_no_id(text)
+                else fields.external_id(text, prefix=policy.prefix, salesforce18=policy.salesforce18)
                 for at, text in enumerate(chunk.scalar("externalId"))
             ),
         )
@@ -189,7 +196,7 @@ class Validator:
         if self.profile.external_id.when_missing == "reject":
             return Fault("externalId.missing", "there is no externalId, and the profile asks for one")
         if not chunk.e164[at]:
-            return Normal("-")
+            return Normal(NO_ID)
         chunk.derived.add(at)
         parts = [chunk.raw(column)[at].strip() for column in self.mapping.derive_from]
         derived = fields.derived_external_id(chunk.e164[at][0], parts)
@@ -219,6 +226,9 @@ class Validator:
             for row, column, check in zip(cases["index"], cases["column"], cases["check"], strict=True):
                 failures.setdefault(int(row) - chunk.rows[0], []).append((str(column), str(check)))
             for at, failed in failures.items():
+                # There is nothing to correct where a note says not to call, unless it may be another row's.
+                if at in chunk.noted and not chunk.normal["extra"][at]:
+                    continue
                 chunk.outcomes[at] = self._invalid(chunk, at, failed)
 
     def _invalid(self, chunk: Chunk, at: int, failed: list[tuple[str, str]]) -> RowOutcome:
@@ -236,7 +246,7 @@ class Validator:
         return RowOutcome(
             row=chunk.rows[at],
             status=RowStatus.INVALID,
-            external_id="" if external_id == "-" else external_id,
+            external_id="" if external_id == NO_ID else external_id,
             numbers=chunk.accepted(at, "numbers"),
             field=faults[0][0],
             code=faults[0][1].code,
@@ -266,7 +276,13 @@ class Validator:
         ]
         ids = chunk.normal["externalId"]
         claims = [
-            Claim(chunk.rows[at], ids[at], at in chunk.derived, chunk.e164[at], at in chunk.outcomes)
+            Claim(
+                chunk.rows[at],
+                "" if ids[at] == NO_ID else chunk.accepted(at, "externalId"),
+                at in chunk.derived,
+                chunk.e164[at],
+                at in chunk.outcomes,
+            )
             for at in good
         ]
         for at, verdict in zip(good, self._duplicates.judge(claims), strict=True):

@@ -38,7 +38,7 @@ class Work(Struct, frozen=True, kw_only=True):
 
     ``lists`` are the do-not-call lists in use, with their indexes in the folder ``indexes``. ``earlier`` are
     the journals of runs whose customers count as duplicates. ``findings`` are counts over all rows, filled in
-    when they are decided.
+    when they are decided; ``listed_since`` the settled rows that would be suppressed by now.
     """
 
     source: Path
@@ -51,6 +51,7 @@ class Work(Struct, frozen=True, kw_only=True):
     indexes: Path = field(default_factory=Path)
     earlier: tuple[Path, ...] = ()
     findings: dict[str, int] = field(default_factory=dict)
+    listed_since: list[int] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -156,7 +157,12 @@ def steps(
     with Journal.open(journal.path) as before, closing(decisions(work)) as frames_decided:
         settled = _Settled(before.settled_rows())
         for decided in frames_decided:
-            todo = [answer for answer in decided if not settled.has(answer.row)]
+            todo = []
+            for answer in decided:
+                if not settled.has(answer.row):
+                    todo.append(answer)
+                elif isinstance(answer, RowOutcome) and answer.code == "suppressed.list":
+                    work.listed_since.append(answer.row)
             step = Step([], [], rows=len(todo))
             for answer in todo:
                 sent = in_doubt.get(answer.row)

@@ -100,6 +100,18 @@ def test_a_column_is_one_of_numbers_by_what_can_be_dialled_in_it(cell: str, *, i
     assert [use.never_dialled for use in kept.columns()] == [False, False, is_one]
 
 
+@pytest.mark.parametrize(
+    ("header", "is_told"),
+    [("Spare", True), ("Account No", False), ("Verified Phone", True), ("Stamp", False)],
+)
+def test_a_column_of_ids_that_may_be_dialled_is_not_told_as_numbers(header: str, *, is_told: bool) -> None:
+    kept = Sample(map_columns(((0, "Phone"), (1, header)), GUESSED), item_of, region="DE")
+    for number in range(1, 9):
+        cell = f"030231250{number:02d}" if header == "Stamp" else f"030 231250{(number * 7) % 9:02d}"
+        kept.see(SourceRow(number, number, ("020", cell)), ready(number))
+    assert [use.never_dialled for use in kept.columns()] == [False, is_told]
+
+
 def test_the_example_of_a_ragged_row_is_what_it_has_too_many_of() -> None:
     kept = sample()
     kept.see(row_of(1, extra="x | y"), invalid(1, "row.ragged", field=""))

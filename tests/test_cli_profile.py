@@ -142,7 +142,7 @@ def test_the_profile_says_why_beside_each_choice(own_place: Path, obi: Obi) -> N
     obi("profile", "new", written(own_place, "german", GERMAN))
     text = (own_place / "german.profile.toml").read_text(encoding="utf-8")
     for words in (
-        'encoding = "windows-1252"',
+        '#encoding = "windows-1252"',
         'delimiter = ";"',
         '#region = "DE"',
         r'  "Moblie", +# CHECK THIS: 83 % sure',
@@ -434,10 +434,44 @@ def test_a_fuzzy_guess_stops_a_load_without_a_terminal_and_a_profile_lets_it_go(
     assert simulator.count(PREVIEW_CAMPAIGN) == 2
 
 
+def test_a_new_profile_knows_every_column_of_its_file(own_place: Path, obi: Obi) -> None:
+    header = "Record Id,Lead Owner,Lead Owner.id,Phone,Fax,Home Fax,HasOptedOutOfFax,Mobile,Created Time"
+    path = written(own_place, "zoho", f"{header}\nz1,Jane,z9,020 7946 0001,,,false,,\n")
+    code, out, err = obi("profile", "new", path, "--region", "GB")
+    assert code == 0, err
+    assert "Never dialled: Fax, Home Fax: it is a fax\n" in out
+    assert "HasOptedOutOfFax: it" not in out
+    code, out, _ = obi("profile", "check", path, "--profile", "zoho.profile.toml")
+    assert code == 0
+    assert "New:" not in out
+    assert "Lead Owner.id" not in out
+    assert re.search(r"phones +Mobile +no cell with content", out)
+    (own_place / "more.csv").write_text(path.read_text("utf-8").replace("Created Time", "Extra"), "utf-8")
+    assert (
+        "New: the profile does not know Extra.\n"
+        in obi("profile", "check", "more.csv", "--profile", "zoho.profile.toml")[1]
+    )
+
+
+def test_a_new_profile_reads_a_later_file_in_another_encoding(own_place: Path, obi: Obi) -> None:
+    """A name is not garbled because last month's export was in another code page."""
+    header, row = "Kundennr;Telefon;Name", "K-1;+49 30 23125001;Müller"
+    (own_place / "first.csv").write_bytes(f"{header}\n{row}\n".encode("cp1252"))
+    assert obi("profile", "new", "first.csv")[0] == 0
+    for encoding in ("utf-8", "utf-16", "cp1252"):
+        (own_place / "later.csv").write_bytes(f"{header}\n{row}\n".encode(encoding))
+        code, out, _ = obi("check", "later.csv", "--profile", "first.profile.toml", "--json")
+        assert code == 0
+        assert one_object(out)["preview"][0]["attributes"] == {"Name": "Müller"}
+
+
 def test_a_check_only_tells_a_fuzzy_guess(own_place: Path, obi: Obi) -> None:
     code, out, _ = obi("check", written(own_place, "leads", MISTYPED))
     assert code == 0
-    assert "'Moblie' is read as a phone number (83 % sure" in out
+    assert "'Moblie' as a phone number (83 % sure" in out
+    (note,) = (line for line in out.splitlines() if line.startswith("Note: ") and "Moblie" in line)
+    assert "obi profile new" in note
+    assert "leads.csv; a load that can ask nobody" in note
 
 
 def test_the_library_has_no_terminal_either(

@@ -42,11 +42,14 @@ def numbers(*header: str) -> list[str]:
         *((name, Line.PLAIN) for name in (
             "Phone", "Phone #2", "Phone_1_Number", "Tel.",
             "Tel.-Nr.", "Telefonnummer", "Rufnummer", "Phone 1 - Value",
-            "Phone No.", "Main Phone", "Numéro de téléphone",
+            "Phone No.", "Main Phone", "Numéro de téléphone", "N° de téléphone", "N° tél.", "Num. tél",
+            "Rufnr.", "Nr telefonu", "Teléfono de contacto",
             "Número de teléfono", "Contact Phone", "2nd Phone",
             "Festnetz", "Telefoonnummer", "Puhelin", "phone_e164", "Applicant Phone", "MSISDN",
         )),
-        *((name, Line.HOME) for name in ("Home Phone", "Tel. privat", "Telefon (privat)", "Evening Phone")),
+        *((name, Line.HOME) for name in (
+            "Home Phone", "Tel. privat", "Telefon (privat)", "Tel. Nr. (priv.)", "Evening Phone",
+        )),
         *((name, Line.OTHER) for name in (
             "Other Phone", "Alternate Phone", "Weiteres Telefon", "Secondary Mobile",
         )),
@@ -58,6 +61,29 @@ def test_a_header_of_nothing_but_words_for_telephones_is_one(header: str, line: 
     assert found is not None
     assert found[0] is line
     assert mapped("externalId", header).phones == (1,)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Customer Number", "Customer No", "Customer No.", "CUSTOMER_NR", "Kunden-Nr", "Kundennr.", "KdNr",
+        "Kd.-Nr.", "Client No", "Client No.", "N° client", "Réf. client", "Nº Cliente", "Núm. cliente",
+        "Código cliente", "ID externe", "Externe ID", "Debitoren-Nr.", "Mitgliedsnummer", "URN", "Lead Ref",
+        "klantnr",
+    ],
+)  # fmt: skip
+def test_a_customer_number_is_the_lead_s_id_however_it_is_shortened(header: str) -> None:
+    assert mapped("Name", header, "Phone").fields == {"externalId": 1}
+
+
+@pytest.mark.parametrize("header", ["DND", "DND Status", "NDNC"])
+def test_a_register_of_those_who_want_to_be_left_alone_is_heeded(header: str) -> None:
+    assert mapped("Phone1", header).do_not_call == (1,)
+
+
+@pytest.mark.parametrize("header", ["Customer", "Customer 1", "Client", "Contact No", "Order No"])
+def test_other_numbers_and_names_are_no_id(header: str) -> None:
+    assert mapped("Name", header, "Phone").fields == {}
 
 
 @pytest.mark.parametrize(
@@ -305,7 +331,8 @@ def test_checksums_and_technical_columns_are_not_shown_to_agents() -> None:
 @pytest.mark.parametrize(
     "header",
     ["Country", "Country/Region", "COUNTRY_CODE", "Mailing Country", "MAILINGCOUNTRY",
-     "Primary Address Country", "Address 1: Country/Region", "Land", "Pays", "País/región"],
+     "Primary Address Country", "Address 1: Country/Region", "Land", "Pays", "País/región",
+     "country_id/name"],
 )  # fmt: skip
 def test_a_country_column_is_used_without_being_asked_for_and_told(header: str) -> None:
     found = mapped("Phone1", "externalId", header)
@@ -314,7 +341,7 @@ def test_a_country_column_is_used_without_being_asked_for_and_told(header: str) 
     assert found.attributes == ((2, header),)
 
 
-@pytest.mark.parametrize("header", ["Phone Country Code", "County", "Country of birth", "Countries visited"])
+@pytest.mark.parametrize("header", ["County", "Country of birth", "Countries visited"])
 def test_other_columns_say_no_country(header: str) -> None:
     assert mapped("Phone1", "externalId", header).region is None
 

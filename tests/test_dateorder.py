@@ -47,7 +47,7 @@ def test_what_the_dates_look_like_is_told_without_guessing(leads: Path) -> None:
     assert (found.sure, found.ambiguous) == ({"dmy": 2}, 1)
     assert found.sentence == (
         "dates: day first, because 2 can only be so (the first on line 3); 1 could be in another order too "
-        "and are refused, unless you state --date-order dmy"
+        "and is refused, unless you state --date-order dmy"
     )
     assert evidence(leads, ["31/12/2027"]).sentence == (
         "dates: day first, because 1 can only be so (the first on line 2)"

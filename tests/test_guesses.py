@@ -84,6 +84,7 @@ def test_other_fields_are_guessed_by_a_slip_or_another_order_of_words(header: st
 
 
 NEVER_A_PHONE = [
+    "Telefon alt", "Handynummer alt",
     "Fax", "Phnoe Fax", "Moblie Fax", "Telefax", "Pager", "Phnoe Pager", "Asistant Phone", "Assistant Phnoe",
     "Phnoe Ext", "Phone Extension", "Telephnoe Extn.", "Phnoe Type", "Phone Label", "Phnoe Label",
     "Phone Consent", "Phnoe opt-in", "Postcode", "Phone Postcode", "Postleitzahl", "VAT Number",

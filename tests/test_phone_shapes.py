@@ -194,12 +194,14 @@ NOTES = """do not call 020 7946 0123|dnc 020 7946 0123|020 7946 0123 DNC|020 794
 
 
 @pytest.mark.parametrize("text", NOTES.replace("\n", "").split("|"))
-def test_a_note_that_says_not_to_call_leaves_the_whole_row_without_a_number(text: str) -> None:
+def test_a_note_that_says_not_to_call_is_no_fault_and_its_number_is_not_sent(text: str) -> None:
     reading = read(text)
     assert (e164s(reading), codes(reading)) == ([], ["do_not_call"])
     row = read_row(["+44 7911 123456", text], PhoneRules(region="GB"))
-    assert row.fault is not None
-    assert (row.numbers, row.fault.code, row.at) == ((), "phone.do_not_call", 1)
+    assert ([number.e164 for number in row.numbers], row.fault) == (["+447911123456"], None)
+    assert [(place, fault.code) for place, fault in row.notes] == [(1, "phone.do_not_call")]
+    alone = read_row([text, "rubbish"], PhoneRules(region="GB"))
+    assert (alone.numbers, alone.fault, len(alone.notes)) == ((), None, 1)
 
 
 def test_numbers_of_fiction_are_numbers() -> None:
@@ -342,7 +344,6 @@ CODES = frozenset(
             "ambiguous",
             "date",
             "digits_lost",
-            "do_not_call",
             "fax",
             "foreign",
             "fraction",

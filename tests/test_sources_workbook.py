@@ -157,8 +157,15 @@ def _hide(sheet: Worksheet) -> None:
 
 def test_hidden_rows_and_columns_stop_the_run(book: Callable[..., Path]) -> None:
     message = refusal(book(_hide))
-    assert "1 rows and 1 columns with content are hidden" in message
+    assert "1 row and 1 column with content are hidden" in message
     assert "--hidden include" in message
+
+
+def test_one_hidden_thing_is_told_as_one(book: Callable[..., Path]) -> None:
+    def hide(sheet: Worksheet) -> None:
+        sheet.column_dimensions["B"].hidden = True
+
+    assert "1 column with content is hidden; say --hidden include to read it" in refusal(book(hide))
 
 
 def test_hidden_rows_and_columns_can_be_included(book: Callable[..., Path]) -> None:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from hashlib import sha256
+from hashlib import sha1, sha256
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,70 @@ def test_a_list_of_numbers_is_read_whatever_form_its_file_has(
     found = prepared(content)
     assert found.kind == "numbers"
     assert listed(state, found) == [A, B]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"'{A}\n'{B}\n",
+        f'="{A}"\n="{B}"\n',
+        "\u200b02079460000\n\u202a02079460001\u202c\n",
+        "\uff10\uff12\uff10\uff17\uff19\uff14\uff16\uff10\uff10\uff10\uff10\n02079460001\n",
+        f"# fetched on Monday\n# two\n{A}\n\n{B}\n",
+        f"Phone\n{A}\n# asked twice\n{B}\n",
+        "Country,Phone\nGermany,030 23125123\nUK,020 7946 0000\nUnited Kingdom,02079460001\n",
+        "Dial code,Phone\n44,2079460000\n+44,02079460001\n49,3023125123\n",
+        f"Prefix,Phone\nMr,{A}\nMs,{B}\n",
+    ],
+)
+def test_what_programs_and_people_leave_in_a_list_does_no_harm(
+    content: str, prepared: Prepare, state: StateFolder
+) -> None:
+    found = prepared(content)
+    assert (found.kind, found.unreadable) == ("numbers", 0)
+    assert listed(state, found) == [A, B]
+
+
+@pytest.mark.parametrize("content", ["Country,Phone\nDE,030 23125123\n", "cc;phone\n0049;3023125123\n"])
+def test_a_number_is_of_the_country_that_stands_beside_it(
+    content: str, prepared: Prepare, state: StateFolder
+) -> None:
+    assert listed(state, prepared(content), ["+493023125123"]) == ["+493023125123"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Country,Phone\nAtlantis,020 7946 0000\n",
+        "Vorwahl;Rufnummer\n030;23125123\n",
+        "+49;3023125123\n+49;3023125124\n",
+        "Phone\n020 7946 0000\n020 7946 00*\n",
+        "Phone\n020 7946 0000\n0207946...\n",
+        "ann@example.com\nbob@example.com\n",
+        "Name\nAnn\nBob\n",
+        '["02079460000", "02079460001"]',
+        f"{sha1(A.encode(), usedforsecurity=False).hexdigest()}\n",
+        f"md5\n{sha1(A.encode(), usedforsecurity=False).hexdigest()}\n",
+        "".join(f"L{n}\n" for n in range(1, 12)) + f"{A}\n",
+    ],
+)
+def test_a_list_that_would_protect_nobody_in_silence_is_refused(content: str, prepared: Prepare) -> None:
+    for region in ("GB", "DE"):
+        with pytest.raises(ConfigError):
+            prepared(content, region=region)
+
+
+@pytest.mark.parametrize("before", ["+", "", "00"])
+@pytest.mark.parametrize("form", ["{}", "0x{}", "sha256:{}"])
+def test_a_hash_counts_with_and_without_the_plus_and_behind_its_name(
+    before: str, form: str, prepared: Prepare, state: StateFolder
+) -> None:
+    hashes = [sha256(f"{before}{number[1:]}".encode()).hexdigest() for number in (A, B)]
+    found = prepared("".join(f"{form.format(each)}\n" for each in hashes))
+    assert (found.kind, found.hashed) == ("hashes", True)
+    assert listed(state, found) == [A, B]
+    mixed = prepared(f"Phone\n{A}\n{form.format(hashes[1])}\n", name="mixed.csv")
+    assert listed(state, mixed) == [A, B]
 
 
 def test_a_list_may_be_compressed_or_a_workbook(

@@ -62,6 +62,11 @@ def ids_in(simulator: Simulator) -> list[str]:
     return sorted(each["externalId"] for each in simulator.customers(PREVIEW_CAMPAIGN))
 
 
+def status_of(simulator: Simulator) -> str | None:
+    campaigns = simulator._service.store.campaigns()
+    return next(each.status for each in campaigns if each.id == PREVIEW_CAMPAIGN)
+
+
 def call(simulator: Simulator, external_id: str, result: str = "SUCCESS") -> None:
     """Let an agent have called this customer."""
     simulator._service.store._db.execute(
@@ -410,6 +415,49 @@ async def test_a_customer_that_this_run_created_by_another_row_is_told_and_stays
     assert "put there by another row of this run" in answers_in(report.results)[1]["obi_warning"]
 
 
+async def test_a_campaign_that_holds_who_must_not_be_called_is_not_activated(
+    leads: Path, settings_for: MakeSettings
+) -> None:
+    written("dnc.txt", "+442079460001\n")
+    async with Simulator() as simulator:
+        settings = settings_for(simulator.base_url, pause_first=True, activate=True)
+        await load(settings_for(simulator.base_url))
+        report = await load(settings, suppress=("dnc.txt",), new_run=True)
+        assert status_of(simulator) == "Passive"
+        assert (report.exit_code, report.stopped) == (5, "")
+        assert any("not activated, because people who must not be called" in each for each in report.warnings)
+        assert report.next == f"obi resume {report.run} --if-loaded delete --activate"
+        again = await resume(settings, report.run)
+        assert (status_of(simulator), again.exit_code) == ("Passive", 5)
+        runner = Runner(settings, changed={"activate": True})
+        ended = await runner.resume(report.run, if_loaded="delete")
+        assert ended is not None
+        assert (status_of(simulator), ended.exit_code, ended.next) == ("Active", 0, "")
+        assert ids_in(simulator) == ["L2", "L3", "L4"]
+
+
+async def test_where_they_are_deleted_first_the_campaign_is_activated(
+    leads: Path, settings_for: MakeSettings
+) -> None:
+    written("dnc.txt", "+442079460001\n")
+    async with Simulator() as simulator:
+        settings = settings_for(simulator.base_url, pause_first=True, activate=True)
+        await load(settings_for(simulator.base_url))
+        report = await load(settings, suppress=("dnc.txt",), if_loaded="delete", new_run=True)
+        assert (status_of(simulator), report.exit_code) == ("Active", 0)
+
+
+async def test_a_check_says_that_a_load_would_not_activate(leads: Path, settings_for: MakeSettings) -> None:
+    written("dnc.txt", "+442079460001\n")
+    async with Simulator() as simulator:
+        settings = settings_for(simulator.base_url, activate=True)
+        await load(settings_for(simulator.base_url))
+        order = Order(input="leads.csv", campaign=PREVIEW_CAMPAIGN, profile=BRITISH, suppress=("dnc.txt",))
+        report = await Runner(settings).check(order)
+        assert report.exit_code == 5
+        assert any("would not activate the campaign" in each for each in report.warnings)
+
+
 async def test_many_suppressed_rows_are_looked_for_page_by_page(
     own_place: Path, settings_for: MakeSettings
 ) -> None:
@@ -671,3 +719,138 @@ def test_no_number_that_is_sent_is_on_the_list_in_any_spelling(
         assert {f"L{at}" for at in free} <= {each["externalId"] for each in held}
 
     asyncio.run(law())
+
+
+# --- notes beside numbers ---------------------------------------------------------------------------------
+
+NOTED = """Lead ID,Phone,Mobile,Date,Name
+L1,020 7946 0001 (do not call),,,Ann
+L2,do not call,020 7946 0002,,Bob
+L3,020 7946 0003,,,Cid
+L1,020 7946 0004,,,Ann again
+L5,deceased,,no date,Eve
+,020 7946 0006 (DNC),,,Fay
+,020 7946 0006,,,Fay again
+,nicht anrufen,,,Gus
+,nicht anrufen,,,Hal
+"""
+
+
+async def test_a_note_not_to_call_suppresses_its_row_and_is_nothing_to_correct(
+    own_place: Path, settings_for: MakeSettings, answers_in: Answers
+) -> None:
+    written("leads.csv", NOTED)
+    async with Simulator() as simulator:
+        report = await load(settings_for(simulator.base_url))
+        assert ids_in(simulator) == ["L3"]
+    rows = answers_in(report.results)
+    assert [(row["obi_status"], row["obi_code"], row["obi_field"]) for row in rows] == [
+        ("suppressed", "suppressed.note", "Phone"),
+        ("suppressed", "suppressed.note", "Phone"),
+        ("created", "", ""),
+        ("duplicate", "duplicate.externalId", "Lead ID"),
+        ("suppressed", "suppressed.note", "Phone"),
+        ("suppressed", "suppressed.note", "Phone"),
+        ("duplicate", "duplicate.number", "Mobile"),
+        ("suppressed", "suppressed.note", "Phone"),
+        ("suppressed", "suppressed.note", "Phone"),
+    ]
+    assert [row["obi_external_id"] for row in rows][-2:] == ["", ""]
+    assert "do not call" in rows[0]["obi_error"]
+    assert (report.exit_code, report.rejects, report.balanced) == (0, "", True)
+
+
+async def test_only_the_number_beside_the_note_is_dropped_where_the_profile_says_so(
+    own_place: Path, settings_for: MakeSettings, answers_in: Answers
+) -> None:
+    written(
+        "leads.csv",
+        "Lead ID,Phone,Mobile\n"
+        "L1,020 7946 0001 (do not call),020 7946 0002\n"
+        "L2,020 7946 0003 (do not call),+442079460003\n"
+        "L3,do not call,\n",
+    )
+    profile = Profile.model_validate(BRITISH.frozen() | {"phones": {"suppressed": "drop-number"}})
+    async with Simulator() as simulator:
+        report = await load(settings_for(simulator.base_url), profile=profile)
+        assert [each["numbers"] for each in simulator.customers(PREVIEW_CAMPAIGN)] == ["+442079460002"]
+    rows = answers_in(report.results)
+    assert [row["obi_status"] for row in rows] == ["created", "suppressed", "suppressed"]
+    assert "left out" in rows[0]["obi_warning"]
+
+
+async def test_a_note_and_a_listed_number_in_a_column_that_is_not_read_count_too(
+    own_place: Path, settings_for: MakeSettings
+) -> None:
+    written("leads.csv", "externalId,numbers,Mobile\nL1,020 7946 0001,020 7946 0002\nL2,020 7946 0003,\n")
+    written("dnc.txt", "02079460002\n")
+    async with Simulator() as simulator:
+        await load(settings_for(simulator.base_url), suppress=("dnc.txt",))
+        assert ids_in(simulator) == ["L2"]
+
+
+# --- lists that change while a run is open -----------------------------------------------------------------
+
+
+async def test_who_was_loaded_before_he_came_onto_a_list_is_told_when_the_run_goes_on(
+    leads: Path, settings_for: MakeSettings, answers_in: Answers
+) -> None:
+    written("dnc.txt", "+442079460099\n")
+    async with Simulator() as simulator:
+        settings = settings_for(simulator.base_url, batch_size=2, concurrency=1, activate=True)
+        simulator.add_fault(Fault(mode="401", path="/customers/list", nth=2))
+        report = await load(settings, suppress=("dnc.txt",))
+        assert report.counts == {"created": 2, "unsent": 2}
+        simulator.clear_faults()
+        written("dnc.txt", "+442079460001\n+442079460003\n")
+        resumed = await resume(settings, report.run)
+        assert (resumed.exit_code, resumed.counts) == (5, {"created": 3, "suppressed": 1})
+        assert any("1 rows came onto a do-not-call list after" in each for each in resumed.warnings)
+        assert "on a do-not-call list since" in answers_in(resumed.results)[0]["obi_warning"]
+        assert any("not activated" in each for each in resumed.warnings)
+        anew = await load(settings, suppress=("dnc.txt",), new_run=True, if_loaded="delete")
+        assert (anew.exit_code, ids_in(simulator)) == (0, ["L2", "L4"])
+
+
+@pytest.mark.parametrize("content", ["", "+442079460003\nrubbish\n"])
+async def test_a_list_that_has_become_unreliable_stops_a_run_that_still_sends(
+    content: str, leads: Path, settings_for: MakeSettings
+) -> None:
+    written("dnc.txt", "+442079460002\n")
+    async with Simulator() as simulator:
+        settings = settings_for(simulator.base_url)
+        report = await stopped_load(settings, simulator, suppress=("dnc.txt",))
+        written("dnc.txt", content)
+        with pytest.raises(ConfigError, match=r"dnc\.txt"):
+            await resume(settings, report.run)
+        assert simulator.count(PREVIEW_CAMPAIGN) == 0
+        written("dnc.txt", "+442079460003\n")
+        assert (await resume(settings, report.run)).counts == {"created": 2, "suppressed": 2}
+
+
+async def test_a_list_that_is_too_old_by_now_stops_a_run_that_still_sends(
+    leads: Path, settings_for: MakeSettings
+) -> None:
+    listed = written("dnc.txt", "+442079460002\n")
+    profile = Profile.model_validate(BRITISH.frozen() | {"suppress": {"max_age": "7d"}})
+    async with Simulator() as simulator:
+        settings = settings_for(simulator.base_url)
+        report = await stopped_load(settings, simulator, suppress=("dnc.txt",), profile=profile)
+        os.utime(listed, (0, 0))
+        with pytest.raises(ConfigError, match="max_age is 7d"):
+            await resume(settings, report.run)
+        os.utime(listed)
+        assert (await resume(settings, report.run)).counts == {"created": 3, "suppressed": 1}
+
+
+async def test_digits_that_are_only_possible_are_looked_for_as_an_international_number_too(
+    own_place: Path, settings_for: MakeSettings
+) -> None:
+    written("leads.csv", "Lead ID,Phone\nL1,390212345648\nL2,46701234560\n")
+    written("dnc.txt", "+390212345648\n")
+    frozen = BRITISH.frozen() | {"region": "SE", "phones": {"accept": "possible", "format": "national"}}
+    async with Simulator() as simulator:
+        await load(
+            settings_for(simulator.base_url), profile=Profile.model_validate(frozen), suppress=("dnc.txt",)
+        )
+        assert ids_in(simulator) == ["L2"]

@@ -178,9 +178,21 @@ def test_a_comma_in_every_text_is_no_delimiter_at_the_end(leads: Path) -> None:
     assert surveyed(leads, "Name, Phone\nEva, 020 7946 0001,\n").trailing == 1
 
 
-def test_a_header_that_ends_with_a_delimiter_as_all_records_do_has_an_empty_column(leads: Path) -> None:
-    spec = surveyed(leads, "ID;Phone;\n1;020 7946 0001;\n2;020 7946 0002;\n")
-    assert (len(spec.header), spec.rows, spec.ragged) == (3, 2, 0)
+def test_a_header_that_ends_with_a_delimiter_as_all_records_do_has_no_column_there(leads: Path) -> None:
+    spec = surveyed(leads, "ID;;Phone;;\n1;;020 7946 0001;;\n\n2;x;020 7946 0002;;\n")
+    assert (spec.header, spec.rows, spec.ragged, spec.trailing) == (("ID", "", "Phone"), 2, 0, 2)
+    assert "the header and every record end with a delimiter, and no column is there" in spec.evidence
+    assert "without a name: column 2" in spec.evidence
+    assert [row.cells for row in rows(leads, spec)] == [
+        ("1", "", "020 7946 0001"),
+        ("2", "x", "020 7946 0002"),
+    ]
+
+
+def test_a_column_without_a_name_in_which_something_stands_is_a_column(leads: Path) -> None:
+    spec = surveyed(leads, "ID;Phone;\n1;020 7946 0001;\n2;020 7946 0002;x\n")
+    assert (len(spec.header), spec.rows, spec.ragged, spec.trailing) == (3, 2, 0, 0)
+    assert surveyed(leads, "ID;Phone;\n").header == ("ID", "Phone", "")
 
 
 def test_a_header_that_alone_ends_with_a_delimiter_has_no_column_there(leads: Path) -> None:

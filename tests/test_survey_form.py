@@ -149,6 +149,12 @@ def test_a_few_mistyped_words_and_neighbours_do_not_hide_a_code_page(leads: Path
 # Quoting
 
 
+def test_ordinals_are_letters_of_western_europe(leads: Path) -> None:
+    content = "Nº Cliente;Teléfono;Móvil;Apellido\n1;2;3;García Hélène\n"
+    spec = surveyed(leads, content.encode("cp1252"))
+    assert (spec.encoding, spec.header[0]) == ("cp1252", "Nº Cliente")
+
+
 def test_quotes_escaped_by_a_backslash_are_told(leads: Path) -> None:
     content = 'ID,Name,Phone\n1,"Eva",2\n2,"Jo \\"Joey\\" Lee",3\n'
     assert "line 3: a quote inside of a quoted field is escaped with a backslash" in refusal(leads, content)
@@ -267,3 +273,18 @@ def test_what_is_stated_of_a_source_does_not_hold_for_its_rejects(leads: Path, c
     assert spec.evidence[0].startswith("results or rejects of a run")
     other = surveyed(leads, content.replace(column, "error"), encoding="utf-8", header_row=2)
     assert other.header_line == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        (LEADS.replace("\n", "\r\n").encode("utf-16"), {"encoding": "utf-16-le"}),
+        (LEADS.replace("\n", "\r").encode(), {"delimiter": ";"}),
+        (b"ID;Phone\n1;" + b"x" * 140_000 + b"\n", {"delimiter": ";"}),
+    ],
+)
+def test_what_is_stated_holds_whatever_the_lines_end_in(
+    leads: Path, content: bytes, options: dict[str, str]
+) -> None:
+    spec = surveyed(leads, content, **options)
+    assert (spec.header[:2], spec.delimiter) == (("ID", "Phone"), ";")

@@ -228,4 +228,5 @@ def test_a_row_of_stray_words_is_no_other_table(leads: Path) -> None:
 def test_a_second_line_of_names_right_below_the_header_stops_nothing(leads: Path) -> None:
     """Some exports name the columns twice, for machines and for people."""
     spec = surveyed(leads, "lead_id,first_name,phone,city\n" + TABLE)
-    assert (spec.header_line, spec.rows) == (1, 3)
+    assert (spec.header_line, spec.rows) == (1, 2)
+    assert [(left.reason, left.lines) for left in spec.left_out] == [("repeated header", (2,))]

@@ -12,11 +12,14 @@ import pytest
 
 from etl.errors import InputError
 from etl.reader import rows
+from etl.sources.grid import Facts, SheetInfo
+from etl.sources.xlsx import Xlsx
 from etl.survey import survey
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 KIND = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+LEADS_SHEET = SheetInfo("Leads", visible=True, place="xl/worksheets/sheet1.xml")
 MOST_MEMORY = 300
 """MiB that reading a small file may take, whatever is in it."""
 LEADS = (
@@ -62,7 +65,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
     def write(parts: dict[str, str | Iterable[str]]) -> Path:
         path = tmp_path / "leads.xlsx"
         whole = {**PARTS, "xl/worksheets/sheet1.xml": sheet(), **parts}
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for name, content in whole.items():
                 with archive.open(name, "w", force_zip64=True) as stream:
                     for piece in [content] if isinstance(content, str) else content:
@@ -70,6 +73,17 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+def write_ods(folder: Path, body: str) -> Path:
+    """An ods whose content begins with ``body``; what ends it is the caller's."""
+    path = folder / "leads.ods"
+    base = "urn:oasis:names:tc:opendocument:xmlns"
+    names = " ".join(f"xmlns:{name}='{base}:{name}:1.0'" for name in ("office", "table", "text"))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", f"<office:document-content {names}><office:body>{body}")
+    return path
 
 
 def refusal(path: Path) -> str:
@@ -135,14 +149,12 @@ def test_an_ods_may_not_declare_entities(tmp_path: Path) -> None:
         ),
         ("xl/worksheets/sheet1.xml", lambda: repeated("x" * 100, 500_000, before=f"{OPEN}<row><c r='")),
         ("xl/worksheets/sheet1.xml", lambda: repeated("<!--" + "x" * 93, 500_000, before=OPEN)),
-        ("xl/worksheets/sheet1.xml", lambda: repeated("<row/>", 3_000_000, before=OPEN)),
-        ("xl/worksheets/sheet1.xml", lambda: repeated("<c/>", 3_000_000, before=f"{OPEN}<row>")),
-        ("xl/worksheets/sheet1.xml", lambda: repeated("<c r='A2'/>", 3_000_000, before=f"{OPEN}<row r='2'>")),
-        ("xl/worksheets/sheet1.xml", lambda: repeated("<x/>", 3_000_000, before=OPEN)),
+        ("xl/worksheets/sheet1.xml", lambda: repeated("<row/>", 1_100_000, before=OPEN)),
+        ("xl/worksheets/sheet1.xml", lambda: repeated("<c/>", 2_100_000, before=f"{OPEN}<row>")),
         ("xl/sharedStrings.xml", lambda: repeated("<si>", 1_000_000, before="<sst>")),
         ("xl/sharedStrings.xml", lambda: repeated("<t>xxxxxxxx</t>", 1_000_000, before="<sst><si>")),
         ("xl/sharedStrings.xml", lambda: repeated("x" * 100, 500_000, before="<sst><si><t>")),
-        ("xl/styles.xml", lambda: repeated("<xf/>", 1_000_000, before="<styleSheet><cellXfs>")),
+        ("xl/styles.xml", lambda: repeated("<xf/>", 500_000, before="<styleSheet><cellXfs>")),
         ("xl/workbook.xml", lambda: repeated("<a>", 5_000_000, before="<workbook>")),
         ("xl/_rels/workbook.xml.rels", lambda: repeated(" ", 50_000_000, before="<Relationships>")),
     ],
@@ -156,14 +168,16 @@ def test_parts_without_end_are_refused_in_little_memory(
     assert "damaged" in read_apart(write({**parts, part: content()}))
 
 
-def test_a_million_formatted_blank_rows_are_no_rows(write: Callable[..., Path]) -> None:
+def test_blank_rows_that_are_formatted_to_the_end_of_the_sheet_are_no_rows(
+    write: Callable[..., Path],
+) -> None:
     def blank() -> Iterable[str]:
         yield OPEN + LEADS
         for first in range(3, 1_048_577, 1000):
             last = min(first + 1000, 1_048_577)
             yield "".join(
                 f'<row r="{row}" s="1" customFormat="1"><c r="A{row}" s="0"/></row>'
-                for row in range(first, last)
+                for row in range(first, last, 4)
             )
         yield "</sheetData></worksheet>"
 
@@ -183,11 +197,73 @@ def test_a_stray_cell_at_the_end_of_the_sheet_is_read_in_no_time(write: Callable
 
 def test_strings_that_unpack_to_much_more_stand_on_disk(write: Callable[..., Path]) -> None:
     strings = repeated(
-        f"<si><t>{'x' * 400}</t></si>", 200_000, before=f"<sst xmlns='{MAIN}'>", after="</sst>"
+        f"<si><t>{'x' * 400}</t></si>", 100_000, before=f"<sst xmlns='{MAIN}'>", after="</sst>"
     )
-    cell = "<row r='3'><c t='s'><v>199999</v></c><c><v>2</v></c></row>"
+    cell = "<row r='3'><c t='s'><v>99999</v></c><c><v>2</v></c></row>"
     path = write({"xl/sharedStrings.xml": strings, "xl/worksheets/sheet1.xml": sheet(cell)})
     assert read_apart(path) == "2 2"
+
+
+@pytest.mark.parametrize(
+    "piece", ["<text:p/>", "<text:p>x</text:p>", "<text:p><text:span>x</text:span></text:p>"]
+)
+def test_a_cell_of_an_ods_may_not_have_pieces_without_end(tmp_path: Path, piece: str) -> None:
+    around = "<table:table table:name='Leads'><table:table-row><table:table-cell>"
+    assert "damaged" in read_apart(write_ods(tmp_path, around + piece * 1_100_000))
+
+
+@pytest.mark.parametrize("part", ["xl/workbook.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels"])
+def test_parts_may_not_have_elements_without_end(
+    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    assert survey(write({})).rows == 1
+    monkeypatch.setattr("etl.sources.package.MOST_ELEMENTS", 1000)
+    start, end = PARTS[part].rsplit("</", 1)
+    assert "damaged" in refusal(write({part: f"{start}{'<a/>' * 2000}</{end}"}))
+
+
+@pytest.mark.parametrize("data", ["<row r='3'>" + "<c r='A3'/>" * 2000, "<x/>" * 2000])
+def test_a_sheet_may_not_have_odd_elements_without_end(
+    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, data: str
+) -> None:
+    monkeypatch.setattr("etl.sources.sheetxml._MOST_ODD", 1000)
+    with pytest.raises(ValueError, match="elements without end"):
+        list(Xlsx(write({"xl/worksheets/sheet1.xml": OPEN + data})).rows(LEADS_SHEET, Facts()))
+
+
+def test_cells_that_all_refer_to_one_long_text_are_a_row_without_end(write: Callable[..., Path]) -> None:
+    strings = f"<sst xmlns='{MAIN}'><si><t>{'x9 ' * 300_000}</t></si></sst>"
+    cells = "<c t='s'><v>0</v></c>" * 16_000
+    parts = {"xl/sharedStrings.xml": strings, "xl/worksheets/sheet1.xml": sheet(f"<row r='3'>{cells}</row>")}
+    assert "damaged" in read_apart(write(parts))
+
+
+def test_long_texts_of_one_row_are_refused_before_it_is_whole(write: Callable[..., Path]) -> None:
+    cell = f"<c t='inlineStr'><is><t>{'x' * 100_000}</t></is></c>"
+    content = f"{OPEN}{LEADS}<row r='3'>{cell * 100}"
+    assert "damaged" in read_apart(write({"xl/worksheets/sheet1.xml": content}))
+
+
+@pytest.mark.parametrize(
+    ("row", "columns", "said"),
+    [(1, 16_384, "damaged"), (1_000_000, 10, "reaches to column J and row 1,000,000")],
+)
+def test_what_an_ods_repeats_has_an_end(tmp_path: Path, row: int, columns: int, said: str) -> None:
+    cell = (
+        f"<table:table-cell table:number-columns-repeated='{columns}'><text:p>{'x9 ' * 1000}</text:p>"
+        "</table:table-cell>"
+    )
+    path = write_ods(
+        tmp_path,
+        f"<table:table table:name='Leads'><table:table-row table:number-rows-repeated='{row}'>{cell}"
+        "</table:table-row></table:table></office:body></office:document-content>",
+    )
+    assert said in read_apart(path)
+
+
+def test_an_ods_may_not_have_sheets_without_end(tmp_path: Path) -> None:
+    end = "</office:body></office:document-content>"
+    assert "damaged" in refusal(write_ods(tmp_path, "<table:table/>" * 20_000 + end))
 
 
 def test_two_parts_of_one_name_are_refused(write: Callable[..., Path]) -> None:

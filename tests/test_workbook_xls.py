@@ -191,7 +191,7 @@ def test_hidden_rows_and_columns_of_an_old_workbook_are_known(folder: Path) -> N
     strings: list[str] = []
     sheet = sheet_stream(TABLE, strings, hidden_rows=(2,), flat_rows=(3,), hidden_columns=(4,))
     path = write_xls(folder, {"Leads": sheet}, strings)
-    with pytest.raises(InputError, match="2 rows and 1 columns with content are hidden"):
+    with pytest.raises(InputError, match="2 rows and 1 column with content are hidden"):
         survey(path)
     spec = survey(path, SurveyOptions(hidden="exclude"))
     assert [(row.line, row.cells[0]) for row in rows(path, spec)] == [(4, "A3")]
@@ -241,6 +241,34 @@ def test_the_bare_cells_that_scripts_write_are_a_workbook(folder: Path) -> None:
     spec = survey(folder)
     assert (spec.kind, spec.header) == ("xls", ("ID", "Phone"))
     assert next(rows(folder, spec)).cells == ("A1", "2079460000")
+
+
+def bare_labels(path: Path, *lines: tuple[bytes, ...]) -> Path:
+    """A stream of nothing but texts, of which nothing tells the code page."""
+    cells = b"".join(
+        record(0x204, struct.pack("<HHHH", row, column, 0, len(value)) + value)
+        for row, values in enumerate(lines)
+        for column, value in enumerate(values)
+    )
+    path.write_bytes(record(0x809, struct.pack("<HHHH", 0, 0x10, 0, 0)) + cells + record(0x0A))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("Jürgen Müller", "utf-8"), ("Jürgen Müller – €", "cp1252"), ("Иванов", "cp1251"), ("Łukasz", "cp1250")],
+)
+def test_texts_of_no_stated_code_page_are_read_in_the_one_that_explains_them(
+    folder: Path, name: str, codec: str
+) -> None:
+    path = bare_labels(folder, (b"ID", b"Name"), (b"A1", name.encode(codec)))
+    assert next(rows(path, survey(path))).cells == ("A1", name)
+
+
+def test_texts_that_no_code_page_explains_are_refused(folder: Path) -> None:
+    path = bare_labels(folder, (b"ID", b"Name"), (b"A1", b"\x81\x8d a\xd7\x90b"))
+    with pytest.raises(InputError, match="damaged"):
+        survey(path)
 
 
 def test_an_ole_file_without_a_workbook_is_refused(folder: Path) -> None:

@@ -154,7 +154,7 @@ def test_another_library_sees_the_same_binary_workbook(path: Path) -> None:
 
 def test_hidden_rows_and_columns_of_a_binary_workbook_are_known(path: Path) -> None:
     leads(path, first=0x10, height=0, hidden=1)
-    with pytest.raises(InputError, match="2 rows and 1 columns with content are hidden"):
+    with pytest.raises(InputError, match="2 rows and 1 column with content are hidden"):
         survey(path)
     spec = survey(path, SurveyOptions(hidden="exclude"))
     assert [row.line for row in rows(path, spec)] == [5]
@@ -165,8 +165,11 @@ def test_cells_without_a_column_follow_the_one_before(path: Path) -> None:
     short = (
         record(18, struct.pack("<II", GENERAL, 4)) + record(12, bytes(4)) + record(17, bytes(4) + wide("x"))
     )
-    write_xlsb(path, {"Leads": sheet_part(HEAD, row_head(1) + short)}, strings=STRINGS)
-    assert next(rows(path, survey(path))).cells == ("007", "", "x", "")
+    after_blank = cell(1, (1, b"")) + record(17, bytes(4) + wide("y"))
+    write_xlsb(
+        path, {"Leads": sheet_part(HEAD, row_head(1) + short, row_head(2) + after_blank)}, strings=STRINGS
+    )
+    assert [row.cells for row in rows(path, survey(path))] == [("007", "", "x", ""), ("", "", "y", "")]
 
 
 def test_dates_from_1904_are_four_years_later(path: Path) -> None:

@@ -225,7 +225,8 @@ def each_input(
         )
         if screen.stop.is_set():
             break
-        codes.append(_one_input(runner, replace(asked, input=source, **paths), screen, work))
+        order = replace(asked, input=source, **paths)
+        codes.append(_one_input(runner, order, screen, work, several=len(sources) > 1))
     return worst_exit(codes)
 
 
@@ -234,11 +235,13 @@ def _one_input(
     order: Order,
     screen: Screen,
     work: Callable[[Runner, Order], Coroutine[Any, Any, RunReport]],
+    *,
+    several: bool,
 ) -> int:
     try:
         report = screen.run(runner, work(runner, order))
     except EtlError as error:
-        screen.failed(error, source=order.input)
+        screen.failed(error, source=order.input, several=several)
         return error.exit_code
     screen.report(report)
     return report.exit_code

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
@@ -162,9 +163,10 @@ class Screen:
         rows = counted(plan.spec.rows, "row")
         return click.confirm(f"Send {sent:,} of {rows} into {plan.campaign.name!r}?", err=True)
 
-    def failed(self, error: EtlError, *, source: str) -> None:
-        """Tell what stopped a command before there was a run."""
-        click.echo(f"obi: {error}", err=True)
+    def failed(self, error: EtlError, *, source: str, several: bool = False) -> None:
+        """Tell what stopped a command before there was a run; of ``several`` inputs, which one it was."""
+        named = f"{source}: " if several and Path(source).name not in str(error) else ""
+        click.echo(f"obi: {named}{error}", err=True)
         if self.as_json:
             print_no_run(str(error), error.exit_code, command=command_name(), source=source)
 
@@ -192,6 +194,7 @@ class Screen:
             print_json(report)
 
     def _show_plan(self, plan: Plan) -> None:
+        from etl.guesses import note_of
         from etl.sample import uses_of
 
         spec = plan.spec
@@ -199,9 +202,13 @@ class Screen:
         lines = [("input", f"{plan.order.input}: {rows}, header on line {spec.header_line}")]
         lines += [("", evidence) for evidence in spec.evidence]
         lines += [("do not call", each.told()) for each in plan.lists]
-        lines += [("region", plan.order.profile.region or "none: national numbers are refused")]
+        otherwise = plan.order.profile.region or "refused (--region)"
+        rows_else = ", in rows without a country" if plan.mapping.region is not None else ""
+        lines += [("national numbers", otherwise + rows_else)]
         lines += reading_lines(tuple(uses_of(plan.mapping)))
-        lines += [("note", note) for note in (*plan.mapping.notes, *plan.campaign.notes(), *plan.around)]
+        notes = (*plan.mapping.notes, *plan.campaign.notes(), *plan.around)
+        guessed = note_of(plan.mapping.guesses)  # stands beside the columns already
+        lines += [("note", note) for note in notes if note != guessed]
         lines += [("campaign", f"{plan.campaign.name} ({plan.campaign.status}) at {plan.server}")]
         self._err.print(lines_table((word, printable(text)) for word, text in lines))
 

@@ -66,6 +66,8 @@ def _use_words(use: ColumnUse) -> str:
 
 def _attribute_words(use: ColumnUse) -> str:
     written = use.header.strip()
+    if not written:
+        return f"{printable(use.name)} (without a name)"
     return printable(use.name) + (f" (from {printable(written)})" if written != use.name else "")
 
 
@@ -85,8 +87,7 @@ def show_check(console: Console, report: CheckReport) -> None:
     for sentence in report.evidence:
         _indented(console, Text(printable(sentence)))
     _heading(console, "How its columns are read")
-    region = report.region or "none is known, so they are refused (--region)"
-    below = [("national numbers", region), ("profile", printable(report.profile))]
+    below = [("national numbers", _region_words(report)), ("profile", printable(report.profile))]
     _indented(console, lines_table([*reading_lines(report.columns), *below]))
     line = "sheet row" if report.sheet else "line"
     if report.preview:
@@ -103,6 +104,15 @@ def show_check(console: Console, report: CheckReport) -> None:
         _heading(console, "The campaign")
         _indented(console, lines_table(_standing_lines(report.standing, report.counts.get("ready", 0))))
     _heading(console, "In all")
+
+
+def _region_words(report: CheckReport) -> str:
+    """As of which country numbers without a country code are read."""
+    countries = [use.header for use in report.columns if "region" in use.also]
+    if countries:
+        otherwise = report.region or "refused (--region)"
+        return f"as of {' and '.join(map(printable, countries))}; in rows without a country: {otherwise}"
+    return report.region or "none is known, so they are refused (--region)"
 
 
 def _heading(console: Console, words: str) -> None:

@@ -26,7 +26,8 @@ def show_draft(draft: Draft, *, out: str, stderr: bool) -> None:
     screen.print(Text(f"{draft.input}: {counted(draft.spec.rows, 'row')}"), soft_wrap=True)
     for sentence in draft.spec.evidence:
         screen.print(Text(f"Found: {printable(sentence)}"), soft_wrap=True)
-    screen.print(_draft_table(draft))
+    # What is parted by blanks alone can't be told apart once it goes on in the next line.
+    screen.print(_draft_table(draft, apart=" | " if screen.is_terminal else "  "))
     for sentence in _remarks(draft, out):
         screen.print(Text(printable(sentence)), soft_wrap=True)
 
@@ -42,7 +43,7 @@ def show_check(check: ProfileCheck, *, given: str, stderr: bool) -> None:
         screen.print(Text(printable(sentence)), soft_wrap=True)
 
 
-def _draft_table(draft: Draft) -> Table:
+def _draft_table(draft: Draft, *, apart: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("field", no_wrap=True)
     for name in ("column", "sure", "how", "for example"):
@@ -52,7 +53,7 @@ def _draft_table(draft: Draft) -> Table:
         how = f"{line.guess.how}: {line.guess.reason}" if line.guess else ""
         how = f"perhaps {line.proposed}, by {how}" if line.proposed else how
         style = "" if not line.guess or line.guess.confidence >= _SURE else "bold"
-        samples = "  ".join(_cut(sample) for sample in line.samples)
+        samples = apart.join(_cut(sample) for sample in line.samples)
         cells = (_field(line), printable(line.header.strip()) or "(blank)", sure, how, samples)
         table.add_row(*(Text(cell, style=style) for cell in cells))
     return table
@@ -72,8 +73,11 @@ def _cut(sample: str) -> str:
 
 
 def _remarks(draft: Draft, out: str) -> Iterator[str]:
+    by_reason: dict[str, list[str]] = {}
     for header, why in draft.not_dialled:
-        yield f"Never dialled: {header}: {why}"
+        by_reason.setdefault(why, []).append(header)
+    for why, headers in by_reason.items():
+        yield f"Never dialled: {', '.join(headers)}: {why}"
     if any(line.proposed for line in draft.lines):
         yield "What is perhaps a field stands in the profile as a comment: take the # away if it is."
     if draft.regions:
@@ -101,6 +105,8 @@ def _rates_table(check: ProfileCheck) -> Table:
 
 
 def _rate(rate: Rate) -> str:
+    if not rate.filled:
+        return "no cell with content"
     faults = ", ".join(f"{code} {count:,}" for code, count in rate.faults.items())
     return f"{rate.good:,} of {rate.filled:,} cells with content" + (f" ({faults})" if faults else "")
 
@@ -110,8 +116,7 @@ def _findings(check: ProfileCheck) -> Iterator[str]:
     if check.problem:
         yield f"Problem: {check.problem}"
     if check.new:
-        names = ", ".join(check.new)
-        yield f"New: the profile does not know {names}; agents do not see them."
+        yield f"New: the profile does not know {', '.join(check.new)}."
     yield from (f"Note: {sentence}" for sentence in (*check.unused, *check.notes))
     for rate in check.rates:
         if rate.field in {"numbers", "phones"} and rate.filled and rate.good <= rate.filled / 2:

@@ -50,8 +50,8 @@ _HOLDS = {
     "<>": operator.ne,
 }
 _PLACES = "0#?"
-_LITERAL = " -()/+:123456789"
-"""Signs that a format shows as they are, in quotes or not."""
+_LITERAL = " -()+:123456789"
+"""Signs that a format shows as they are, in quotes or not; a bare slash makes a fraction."""
 
 
 class Section(NamedTuple):
@@ -196,7 +196,7 @@ def _parsed(code: str) -> tuple[str, list[Section], bool]:
         elif quoted or escaped:
             tokens.append((False, quoted or escaped))
         elif general:
-            tokens.append((True, "General"))
+            tokens.append((True, "0"))  # of a whole number, the same
     sections.append(Section(condition, tuple(tokens)))
     return letters, sections, elapsed
 
@@ -207,7 +207,7 @@ def _adds_digits(section: Section) -> bool:
     literal = "".join(text for is_place, text in section.tokens if not is_place)
     if not places or any(place not in _PLACES for place in places):
         return False
-    return places.count("0") > 1 or re.search(r"[\d+]", literal) is not None
+    return "0" in places[:-1] or re.search(r"[\d+]", literal) is not None
 
 
 def _masked(value: float, sections: tuple[Section, ...]) -> str:
@@ -217,18 +217,18 @@ def _masked(value: float, sections: tuple[Section, ...]) -> str:
     section = next(holding, None)
     if section is None or not _adds_digits(section):
         return number_text(value)
-    digits = list(str(int(value)))
-    places = sum(is_place for is_place, _ in section.tokens)
+    places = [text for is_place, text in section.tokens if is_place]
+    # From its first zero on, a format shows a digit in every place: 0## makes 005 of 5.
+    fewest = len(places) - places.index("0") if "0" in places else 0
+    digits = list(str(int(value)).zfill(fewest))
+    missing = len(places)
     shown: list[str] = []
     for is_place, text in reversed(section.tokens):
         if not is_place:
             shown.append(text)
             continue
-        places -= 1
-        if not places:
-            shown.append("".join(digits) or {"0": "0"}.get(text, ""))
-        else:
-            shown.append(digits.pop() if digits else {"0": "0"}.get(text, ""))
+        missing -= 1
+        shown.append((digits.pop() if missing else "".join(digits)) if digits else "")
     return "".join(reversed(shown)).strip()
 
 

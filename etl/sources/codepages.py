@@ -160,7 +160,8 @@ def _is_nonsense(word: str) -> bool:
 
 
 def _script(letter: str) -> str:
-    return "LATIN" if letter.isascii() else unicodedata.name(letter, "").partition(" ")[0]
+    is_latin = letter.isascii() or letter in _NO_LETTERS
+    return "LATIN" if is_latin else unicodedata.name(letter, "").partition(" ")[0]
 
 
 def _is_other_script(words: bytes) -> bool:

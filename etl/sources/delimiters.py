@@ -20,7 +20,7 @@ _UNUSUAL = "^~:¦"
 _SAMPLE_RECORDS = 1000
 _SAMPLE_SIZE = 4 << 20
 # Some programs fill the hint's line up with delimiters, as any other.
-_HINT = re.compile(r'"?sep=(\\t|[^"\r\n])"?[,;|\t ]*[\r\n]*\Z', re.IGNORECASE)
+_HINT = re.compile(r'"?sep=(\\t|[^"\r\n0-9A-Za-z+])"?[,;|\t ]*[\r\n]*\Z', re.IGNORECASE)
 _SPACED = re.compile(r' +".*', re.DOTALL)
 _ENDS = {"\r\n": "CRLF", "\n": "LF", "\r": "CR"}
 
@@ -177,6 +177,6 @@ def _is_spaced(records: list[list[str]], sample: list[str], delimiter: str) -> b
 def _stated(delimiter: str) -> str:
     names = {name: character for character, name in DELIMITERS.items()} | {"\\t": "\t"}
     character = names.get(delimiter.lower(), delimiter)
-    if len(character) != 1 or character in '"\r\n':
-        raise InputError(f"{delimiter!r} can't be a delimiter; give one character, or tab.")
+    if len(character) != 1 or character in '"\r\n+' or character.isalnum():
+        raise InputError(f"{delimiter!r} can't be a delimiter; give a character that no value has, or tab.")
     return character

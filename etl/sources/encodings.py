@@ -16,6 +16,7 @@ from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 from etl.errors import InputError
+from etl.quoting import counted
 from etl.sources.codepages import find_code_page, likeliest
 from etl.sources.files import chunks
 
@@ -62,14 +63,31 @@ def detect(opener: Opener, label: str, *, stated: str = "") -> Encoding:
                 f"{label}, line {line:,}: these bytes are not {display(encoding.name)} ({encoding.reason}); "
                 "save the file again as UTF-8, or state its true encoding."
             )
+        if stated:
+            _refuse_garbling(encoding, opener, label)
         return encoding
     if b"\x00" in head and _ASCII_RUN.search(head):
         _refuse_damaged(opener, label)
     _refuse_binary(head, label)
-    found, has_nul = _utf8(opener, label)
-    if found and has_nul:
+    found = _utf8(opener, label)
+    if found.encoding and found.has_nul:
         _refuse_damaged(opener, label)
-    return found or _legacy(opener, label)
+    return found.encoding or _legacy(opener, label)
+
+
+def _refuse_garbling(stated: Encoding, opener: Opener, label: str) -> None:
+    """InputError where a page of single bytes is stated of what is UTF-8 from end to end.
+
+    An encoding of last month's file, pinned in a profile, would garble each name in silence.
+    """
+    if len("ä".encode().decode(stated.name, "ignore")) != 2:
+        return
+    found = _utf8(opener, label)
+    if found.encoding and found.beyond:
+        raise InputError(
+            f"{label}: {found.encoding.reason}, and {display(stated.name)} is stated, which would garble "
+            "them; leave the encoding out."
+        )
 
 
 def display(encoding: str) -> str:
@@ -174,8 +192,15 @@ def _refuse_damaged(opener: Opener, label: str) -> None:
                 )
 
 
-def _utf8(opener: Opener, label: str) -> tuple[Encoding | None, bool]:
-    """UTF-8 where all of it decodes, and whether there is a NUL in it."""
+class _Utf8(NamedTuple):
+    """UTF-8 where all of a text decodes, whether a NUL is in it, and how many characters beyond ASCII."""
+
+    encoding: Encoding | None
+    has_nul: bool
+    beyond: int = 0
+
+
+def _utf8(opener: Opener, label: str) -> _Utf8:
     has_nul = False
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
     beyond = 0
@@ -187,9 +212,11 @@ def _utf8(opener: Opener, label: str) -> tuple[Encoding | None, bool]:
                 has_nul = has_nul or b"\x00" in chunk
             decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return None, has_nul
-    how_many = f"{beyond:,} characters are not ASCII" if beyond else "all of it is ASCII"
-    return Encoding("utf-8", f"UTF-8, because the whole file decodes as such and {how_many}"), has_nul
+        return _Utf8(None, has_nul)
+    are = "is" if beyond == 1 else "are"
+    how_many = f"{counted(beyond, 'character')} {are} not ASCII" if beyond else "all of it is ASCII"
+    reason = f"UTF-8, because the whole file decodes as such and {how_many}"
+    return _Utf8(Encoding("utf-8", reason), has_nul, beyond)
 
 
 def _legacy(opener: Opener, label: str) -> Encoding:
@@ -197,8 +224,9 @@ def _legacy(opener: Opener, label: str) -> Encoding:
     if valid:
         line = _first_bad_line(opener, "utf-8", label=label)
         raise InputError(
-            f"{label}, line {line:,}: this line is not UTF-8 while others are ({invalid:,} bytes against "
-            f"{valid:,} characters): mend the line, or state the encoding if the whole file is in one."
+            f"{label}, line {line:,}: this line is not UTF-8 while others are ({counted(invalid, 'byte')} "
+            f"against {counted(valid, 'character')}): mend the line, or state the encoding if the whole file "
+            "is in one."
         )
     codec, why = find_code_page(words)
     line = _first_bad_line(opener, codec or "utf-8", label=label)

@@ -213,7 +213,7 @@ def _only_member(archive: zipfile.ZipFile, label: str) -> zipfile.ZipInfo:
     if not members:
         raise InputError(f"{label} is a zip archive without any file in it; export it again.")
     if len(members) > 1:
-        names = ", ".join(entry.filename for entry in members[:5])
+        names = ", ".join(excerpt(entry.filename) for entry in members[:5])
         rest = f" and {len(members) - 5:,} more" if len(members) > 5 else ""
         raise InputError(
             f"{label} is a zip archive of {len(members):,} files ({names}{rest}); "

@@ -26,7 +26,8 @@ _TOTALS = (
     r"(?:zwischen)?summen?|total g[ée]n[ée]ral|sous-total|totaal|totale(?: generale)?|"
     r"(?:suma|total)(?: general| total)?|summa|i alt|yhteens[äa]|razem|celkem|[öo]sszesen|toplam|итого|всего"
 )
-_COUNT = r"[(\[]?\s*\d[\d.,' ]{0,11}"
+# No telephone number: a count has no leading zero, and thousands or seven digits at most.
+_COUNT = r"[(\[]?\s*(?:0|[1-9]\d{0,2}(?:[.,' ]\d{3}){1,2}|[1-9]\d{0,6})(?:[.,]\d{1,2})?\s?"
 _TOTAL = re.compile(
     rf"(?:{_TOTALS})(?:\s+(?:number|count|of|in|the|no\.?|{_THINGS}))*\s*[:=]?\s*"
     rf"(?:{_COUNT}\s*{_THINGS}?\s*[)\]]?)?\s*[.:;]?",
@@ -60,8 +61,8 @@ _NOTICE = re.compile(
     re.IGNORECASE,
 )
 _AMOUNT = re.compile(
-    r"[-+]?\s?[€$£]?\s?(?:\d{1,5}|\d{1,3}(?:,\d{3})+)(?:[.,]\d{1,2})?\s?(?:%|[€$£]|[A-Z]{3})?"
-    r"|[-+]?\s?[€$£]?\s?\d{1,3}(?:\.\d{3})+,\d{1,2}\s?(?:%|[€$£]|[A-Z]{3})?"
+    r"[-+]?\s?[€$£]?\s?(?:\d{1,5}|\d{1,3}(?:,\d{3}){1,2})(?:[.,]\d{1,2})?\s?(?:%|[€$£]|[A-Z]{3})?"
+    r"|[-+]?\s?[€$£]?\s?\d{1,3}(?:\.\d{3}){1,2},\d{1,2}\s?(?:%|[€$£]|[A-Z]{3})?"
     r"|#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|NOT CALCULATED)"
 )
 _LONGEST = 300

@@ -13,8 +13,13 @@ SheetRow = tuple[int, bool, list[str]]
 """A row's number from 1, whether it is hidden, and its cells from column A up to the last with content."""
 MERGED_ROWS = 200
 """Down to this row, merged cells are looked at: a header stands there or nowhere."""
+LONG_TEXT = 1024
+"""Characters of a text that counts while its row is read."""
+MOST_ROW_TEXT = 4 << 20
+"""Characters that a row may have."""
 _WIDE = 256
 _MOST_WIDE_CELLS = 20_000_000
+_NARROW = 16
 
 
 class SheetInfo(NamedTuple):
@@ -72,14 +77,28 @@ class Extent:
     """Keeps the rows of a stream in order and within what a sheet can hold, and their width within reason."""
 
     def __init__(self) -> None:
-        self._row = 0
-        self._wide = 0
+        self._row = self._wide = self._held = 0
 
-    def check(self, row: int, width: int) -> None:
-        """ValueError where the row comes too late or is too far; VastError for wide rows without end."""
+    def hold(self, text: str) -> None:
+        """One more long text of the row that is being read; ValueError for a row without end."""
+        self._held += len(text)
+        if self._held > MOST_ROW_TEXT:
+            raise ValueError("a row without end")
+
+    def check(self, row: int, cells: Sequence[str]) -> None:
+        """A row is whole.
+
+        ValueError where it comes too late, is too far, or has too much text; VastError for wide rows without
+        end.
+        """
+        width = len(cells)
         if not self._row < row <= LAST_ROW or width > LAST_COLUMN:
             raise ValueError("a row out of order or beyond the sheet")
         self._row = row
+        self._held = 0
+        # Cells may all refer to one text: a few bytes each in the file, a million characters each in the row.
+        if width > _NARROW and sum(map(len, cells)) > MOST_ROW_TEXT:
+            raise ValueError("a row without end")
         if width > _WIDE:
             self._wide += width
             if self._wide > _MOST_WIDE_CELLS:

@@ -29,7 +29,7 @@ _MOMENT = re.compile(
     r"(?![./-]?\d)(?! \d{3})"
     r"|\b\d{1,2}:\d{2}(?::\d{2})?\b"
 )
-_DIGIT = re.compile(r"\d")
+_MORE_THAN_ORDINAL = re.compile(r"\d\D?\d\D?\d")
 _SURE = 4
 """Known names that make a record of nothing else a header, whatever stands above it."""
 _FEWEST_DIGITS = 6
@@ -96,7 +96,7 @@ def header_at(records: Sequence[Sequence[str]], fit: Fit | None = None) -> int:
 
 def is_other_header(cells: Sequence[str], fit: Fit) -> bool:
     """Whether a record among the rows names the columns of another table, whose cells are other things."""
-    if _DIGIT.search("".join(cells)):
+    if any(map(_MORE_THAN_ORDINAL.search, cells)):
         return False
     filled = sum(1 for cell in cells if cell.strip())
     known = fit(cells)

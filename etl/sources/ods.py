@@ -9,7 +9,17 @@ from pathlib import Path
 
 from etl.sources import package
 from etl.sources.cells import LAST_COLUMN, LAST_ROW, NOT_CALCULATED, iso_text, raw_text
-from etl.sources.grid import EncryptedError, Extent, Facts, Merge, SheetInfo, SheetRow, put
+from etl.sources.grid import (
+    MOST_ROW_TEXT,
+    EncryptedError,
+    Extent,
+    Facts,
+    Merge,
+    SheetInfo,
+    SheetRow,
+    VastError,
+    put,
+)
 from etl.sources.package import DEEPEST, MOST_TEXT, Markup
 
 _CONTENT = "content.xml"
@@ -34,10 +44,15 @@ _STYLE_NAME, _VISIBILITY = _TABLE + "style-name", _TABLE + "visibility"
 _UNSEEN = frozenset({_OFFICE + "annotation", _TEXT + "note", _TEXT + "ruby-text"})
 _NO_SIZE = re.compile(r"0(?:\.0*)?(?:in|cm|mm|pt|px|pc)?\Z")
 _DURATION = re.compile(r"(-?)P(?:(\d+)D)?T?(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:[.,](\d+))?S)?\Z")
-_ERROR = re.compile(r"#[A-Z0-9/]+[!?]?\Z|Err:\d+\Z")
+_ERROR = re.compile(r"#(?!FMT\Z)[A-Z0-9/]+[!?]?\Z|Err:\d+\Z")
+"""What is shown of an error; ``#FMT`` is none, but a number that its format has no room for."""
 _MOST_ODD = 5_000_000
+_MOST_SHEETS = 10_000
+_MOST_REPEATED = 1 << 30
+"""Characters that rows may have which stand once in the file and often in the sheet."""
 _ERROR_SIGNS = ("#", "E")
 _DIALLED = re.compile(r"[+\d ()/-]+\Z")
+_TRUTHS = {"TRUE": "1", "FALSE": "0"}
 _WHITE = re.compile(r"[ \t\r\n]+")
 
 
@@ -57,13 +72,18 @@ class Ods:
     def rows(self, sheet: SheetInfo, facts: Facts) -> Iterator[SheetRow]:
         """The rows with content, in order. Raises whatever the damage of the sheet raises."""
         extent = Extent()
+        expanded = 0
         reading = _Reading(int(sheet.place), facts)
         for _ in _passed(self._path, reading):
             for first, repeated, hidden, cells in reading.taken():
                 if first + repeated - 1 > LAST_ROW:
                     raise ValueError("rows beyond the sheet")
+                if repeated > 1:
+                    expanded += repeated * sum(map(len, cells))
+                    if expanded > _MOST_REPEATED:
+                        raise VastError(first + repeated - 1, len(cells))
                 for row in range(first, first + repeated):
-                    extent.check(row, len(cells))
+                    extent.check(row, cells)
                     yield row, hidden, cells.copy()
 
 
@@ -119,6 +139,8 @@ class _Tables:
     def _table(self, attributes: dict[str, str]) -> None:
         visible = attributes.get(_STYLE_NAME, "") not in self._unseen
         place = str(len(self.sheets))
+        if len(self.sheets) == _MOST_SHEETS:
+            raise ValueError("sheets without end")
         self.sheets.append(SheetInfo(attributes.get(_TABLE + "name", ""), visible, place))
 
     def _is_unseen(self, attributes: dict[str, str]) -> bool:
@@ -152,8 +174,8 @@ class _Reading(_Tables):
         self._cells: list[str] = []
         self._cell: dict[str, str] | None = None
         self._paragraphs: list[str] = []
-        self._text: str | None = None
-        self._size = 0
+        self._pieces: list[str] | None = None
+        self._size = self._row_size = 0
 
     def taken(self) -> list[tuple[int, int, bool, list[str]]]:
         """Rows that became whole since the last call: first number, how many, whether hidden, cells."""
@@ -181,9 +203,10 @@ class _Reading(_Tables):
             self._skip()
 
     def characters(self, more: str) -> None:
-        if self._text is not None and not self._skipped:
+        if self._pieces is not None and not self._skipped:
             self._limit(len(more))
-            self._text += _WHITE.sub(" ", more) if "  " in more or "\n" in more or "\t" in more else more
+            plain = "  " not in more and "\n" not in more and "\t" not in more
+            self._pieces.append(more if plain else _WHITE.sub(" ", more))
 
     def end(self, tag: str) -> None:
         if not self._in_table:
@@ -191,13 +214,13 @@ class _Reading(_Tables):
         elif self._skipped:
             self._skipped -= 1
         elif self._cell is not None:
-            if self._text is None:
+            if self._pieces is None:
                 self._end_cell(self._cell)
             elif self._spans:
                 self._spans -= 1
             else:
-                self._paragraphs.append(self._text)
-                self._text = None
+                self._paragraphs.append("".join(self._pieces))
+                self._pieces = None
         elif tag == _A_TABLE:
             self._in_table = False
             super().end(tag)
@@ -223,14 +246,15 @@ class _Reading(_Tables):
             raise ValueError("elements without end")
 
     def _in_cell(self, tag: str, attributes: dict[str, str]) -> None:
-        if self._text is not None:
+        if self._pieces is not None:
             self._spans += 1
             self._limit(1)
             if self._spans > DEEPEST:
                 raise ValueError("elements nested without end")
-            self._text += self._white_space(tag, attributes)
+            self._pieces.append(self._white_space(tag, attributes))
         elif tag == _PARAGRAPH:
-            self._text = ""
+            self._limit(1)
+            self._pieces = []
         else:
             self._skip()
 
@@ -243,13 +267,14 @@ class _Reading(_Tables):
 
     def _limit(self, more: int) -> None:
         self._size += more
-        if self._size > MOST_TEXT:
+        self._row_size += more
+        if self._size > MOST_TEXT or self._row_size > MOST_ROW_TEXT:
             raise ValueError("a text without end")
 
     def _begin_row(self, attributes: dict[str, str]) -> None:
         self._repeated_row = _count(attributes, _ROWS_REPEATED, LAST_ROW)
         self._hidden = self._is_unseen(attributes)
-        self._column = 0
+        self._column = self._row_size = 0
         self._count_odd()
         self._cells = []
 
@@ -288,13 +313,14 @@ class _Reading(_Tables):
             return shown or "#ERROR"
         if kind == "string" and shown:
             return shown
-        if not kind and not shown and _TABLE + "formula" in attributes:
+        # A formula whose result is an empty text has a paragraph, and no value.
+        if not kind and not self._paragraphs and _TABLE + "formula" in attributes:
             self._facts.not_calculated += 1
             return NOT_CALCULATED
         if kind in _VALUES:
             name, text_of = _VALUES[kind]
             text = text_of(attributes.get(_OFFICE + name, ""))
-            return shown if kind == "float" and _adds_digits(shown, text) else text
+            return shown if kind == "float" and _says_more(shown, text) else text
         return shown or attributes.get(_OFFICE + "string-value", "")
 
 
@@ -302,8 +328,10 @@ def _count(attributes: dict[str, str], name: str, most: int) -> int:
     return max(1, min(int(attributes[name]), most)) if name in attributes else 1
 
 
-def _adds_digits(shown: str, text: str) -> bool:
-    """Whether a number is shown with digits of its format: zeros in front, or a country code."""
+def _says_more(shown: str, text: str) -> bool:
+    """Whether a number is shown as more: with zeros in front or a country code, or as true or false."""
+    if _TRUTHS.get(shown) == text:
+        return True
     if not _DIALLED.match(shown):
         return False
     digits = "".join(filter(str.isdigit, shown))

@@ -20,6 +20,8 @@ MOST_TEXT = 1 << 20
 """Characters that a cell may have: thirty times what spreadsheet programs allow."""
 DEEPEST = 256
 """Elements inside of each other, beyond which expat would fill the memory with them."""
+MOST_ELEMENTS = 2_000_000
+"""Elements of a part that is no sheet: what is kept of them is in memory."""
 _LONGEST_TAG = 1 << 20
 
 Start = Callable[[str, dict[str, str]], None]
@@ -72,6 +74,7 @@ class Package:
         """The elements of a part in the order in which they begin; document types are refused."""
         stack = [""]
         begun: list[Element] = []
+        count = 0
 
         def start(tag: str, attributes: dict[str, str]) -> None:
             if len(stack) > DEEPEST:
@@ -86,6 +89,9 @@ class Package:
         markup = Markup(start, end, lambda _text: None)
         for chunk in self.chunks(part):
             markup.feed(chunk)
+            count += len(begun)
+            if count > MOST_ELEMENTS:
+                raise ValueError("elements without end")
             yield from begun
             begun.clear()
 

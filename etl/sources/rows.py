@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Generator, Iterable, Set as AbstractSet
 
@@ -15,6 +16,7 @@ LeaveOut = Callable[[str, int], None]
 """Told the reason and the line of each record that is no row."""
 
 _LINES_KEPT = 20
+_IGNORED = re.compile(r"[\s_\ufeff\u200b-]+")
 
 
 class LeftOutTally:
@@ -59,8 +61,9 @@ def data_records(
     """
     tell = leave_out or (lambda _reason, _line: None)
     width = len(spec.header)
-    names = [name.strip() for name in spec.header]
-    extra_at = next((at for at, name in enumerate(names) if name.lower() == "obi_extra"), None)
+    keys = [_key(name) for name in spec.header]
+    extra_at = next((at for at, name in enumerate(spec.header) if name.strip().lower() == "obi_extra"), None)
+    initials = {"\ufeff", *_initials(spec.header[0])}
     positional = spec.kind != "csv"
     hidden = hidden_rows if spec.hidden == "exclude" else frozenset[int]()
     end = spec.end_line or sys.maxsize
@@ -71,11 +74,11 @@ def data_records(
             return
         # Nearly every record is the common case: the right width and a first cell that settles the rest.
         first = cells[0].strip() if cells else ""
-        if not first or first == names[0] or first[0] == "\ufeff":
-            if is_blank(cells):
+        if not first or first[0] in initials:
+            if not first and is_blank(cells):
                 tell("blank", line)
                 continue
-            if _repeats(cells, names):
+            if _repeats(cells, keys):
                 tell("repeated header", line)
                 continue
         if hidden and line in hidden:
@@ -90,14 +93,31 @@ def data_records(
             yield line, fitted, extra or ("" if extra_at is None else fitted[extra_at])
 
 
-def _repeats(cells: list[str], names: list[str]) -> bool:
-    """Whether a record is the header once more."""
-    width = len(names)
-    found = [cell.strip() for cell in cells[:width]]
-    if found[0][:1] == "\ufeff":
+def _repeats(cells: list[str], keys: list[str]) -> bool:
+    """Whether a record is the header once more, also where it is spelled in another way."""
+    if not cells:
+        return False
+    first = cells[0].strip()
+    if first[:1] == "\ufeff":
         # Files put together have the mark of the second in their midst, where a quote after it is no quote.
-        found[0] = found[0].lstrip("\ufeff").strip().strip('"')
-    return found == names and is_blank(cells[width:])
+        first = first.lstrip("\ufeff").strip().strip('"')
+    if _key(first) != keys[0]:
+        return False
+    width = len(keys)
+    return [_key(cell) for cell in cells[1:width]] == keys[1:] and is_blank(cells[width:])
+
+
+def _key(name: str) -> str:
+    """A column's name as headers match: case, white, ``_`` and ``-`` are ignored, unless nothing is left."""
+    stripped = name.strip()
+    return _IGNORED.sub("", stripped).casefold() or stripped
+
+
+def _initials(name: str) -> set[str]:
+    """With which characters a cell of the same name may begin."""
+    stripped = name.strip()
+    bare = _IGNORED.sub("", stripped) or stripped
+    return {"_", "-", *bare[:1].lower(), *bare[:1].upper(), *bare[:1]}
 
 
 def _fit(cells: list[str], width: int, *, positional: bool) -> tuple[list[str], str]:

@@ -19,7 +19,7 @@ from etl.sources.cells import (
     raw_text,
     unescaped,
 )
-from etl.sources.grid import Extent, Facts, Merge, SheetRow, put
+from etl.sources.grid import LONG_TEXT, Extent, Facts, Merge, SheetRow, put
 from etl.sources.package import DEEPEST, MOST_TEXT, Markup, local
 from etl.sources.strings import Strings
 
@@ -99,6 +99,8 @@ class SheetReading:
         self._digits = ""
         self._in_row = self._in_cell = self._hidden = self._formula = self._has_value = False
         self._text = self._value = self._kind = self._style = ""
+        self._runs: list[str] = []
+        self._runs_size = 0
         self._cells: list[str] = []
         self._in_data = False
         self._begun = False
@@ -164,7 +166,7 @@ class SheetReading:
                     else:
                         put(cells, column, text)
             if cells:
-                self._extent.check(self._row, len(cells))
+                self._extent.check(self._row, cells)
                 self._rows.append((self._row, False, cells))
         return at
 
@@ -224,15 +226,19 @@ class SheetReading:
         else:
             self._depth -= 1
             if tag == self._t and not self._phonetic:
-                self._value += self._text
-                if len(self._value) > MOST_TEXT:
-                    raise ValueError("a text without end")
+                self._add_run()
                 return
             name = local(tag)
             if name == "rPh":
                 self._phonetic -= 1
             elif name == "sheetData":
                 self._in_data = False
+
+    def _add_run(self) -> None:
+        self._runs.append(self._text)
+        self._runs_size += len(self._text)
+        if self._runs_size > MOST_TEXT:
+            raise ValueError("a text without end")
 
     def _begin_row(self, attributes: dict[str, str]) -> None:
         if self._in_row:
@@ -250,7 +256,7 @@ class SheetReading:
     def _end_row(self) -> None:
         self._in_row = False
         if self._cells:
-            self._extent.check(self._row, len(self._cells))
+            self._extent.check(self._row, self._cells)
             self._rows.append((self._row, self._hidden, self._cells))
 
     def _place(self, reference: str) -> int:
@@ -270,7 +276,13 @@ class SheetReading:
         return column
 
     def _end_cell(self) -> None:
+        if self._runs:
+            self._value += "".join(self._runs)
+            self._runs = []
+            self._runs_size = 0
         text = self._cell_text()
+        if len(text) > LONG_TEXT:
+            self._extent.hold(text)
         if text and self._column == len(self._cells) + 1 <= LAST_COLUMN:
             self._cells.append(text)
         else:
@@ -295,6 +307,8 @@ class SheetReading:
             self._in_data = True
         elif name == "rPh":
             self._phonetic += 1
+        elif self._in_data and name in ("row", "c"):
+            raise ValueError("a row or a cell under another prefix")
         elif name == "col":
             if attributes.get("hidden") in TRUE or _is_zero(attributes.get("width")):
                 self._facts.hide_columns(int(attributes["min"]), int(attributes["max"]))

@@ -71,8 +71,9 @@ def read_strings(chunks: Iterator[bytes]) -> Strings:
 class _Items:
     def __init__(self) -> None:
         self.strings = Strings()
-        self._item = self._text = ""
-        self._depth = self._phonetic = self._count = 0
+        self._text = ""
+        self._runs: list[str] = []
+        self._size = self._depth = self._phonetic = self._count = 0
 
     def start(self, tag: str, _attributes: dict[str, str]) -> None:
         self._text = ""
@@ -81,25 +82,27 @@ class _Items:
             raise ValueError("elements nested without end")
         name = local(tag)
         if name == "si":
-            self._item = ""
+            self._runs = []
+            self._size = 0
         elif name == "rPh":
             self._phonetic += 1
 
     def characters(self, more: str) -> None:
         self._text += more
-        if len(self._text) + len(self._item) > MOST_TEXT:
+        self._size += len(more)
+        if self._size > MOST_TEXT:
             raise ValueError("a text without end")
 
     def end(self, tag: str) -> None:
         self._depth -= 1
         name = local(tag)
         if name == "t":
-            if not self._phonetic:
-                self._item += self._text
+            if self._text and not self._phonetic:
+                self._runs.append(self._text)
         elif name == "si":
             self._count += 1
             if self._count > _MOST_STRINGS:
                 raise ValueError("strings without end")
-            self.strings.append(unescaped(self._item))
+            self.strings.append(unescaped("".join(self._runs)))
         elif name == "rPh":
             self._phonetic -= 1

@@ -20,7 +20,7 @@ from etl.sources import encodings
 from etl.sources.files import open_bytes
 from etl.sources.rows import Record, line_ends
 
-FIELD_LIMIT = 4 << 20
+FIELD_LIMIT = 12 << 20
 """Characters that a cell may have."""
 _MARKUP = re.compile(r"\s*(<(!doctype|html|head|body|table|\?xml|!--)|mime-version:)", re.IGNORECASE)
 _JSON = re.compile(r'\s*\[?\s*\{\s*("|\}|\Z)')

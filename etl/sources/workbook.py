@@ -79,10 +79,12 @@ class Sheet:
     def notes(self) -> tuple[str, ...]:
         """What a person should know of the cells."""
         count = self._facts.not_calculated
-        sentence = (
-            f"{count:,} formulas were never calculated and read {NOT_CALCULATED}: open the workbook in a "
-            "spreadsheet program and save it"
+        formulas = (
+            "1 formula was never calculated and reads"
+            if count == 1
+            else (f"{count:,} formulas were never calculated and read")
         )
+        sentence = f"{formulas} {NOT_CALCULATED}: open the workbook in a spreadsheet program and save it"
         return (sentence,) if count else ()
 
     def records(self, first: int) -> Iterator[Record]:

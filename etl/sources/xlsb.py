@@ -9,13 +9,13 @@ from struct import Struct as Layout
 
 from etl.sources import package
 from etl.sources.cells import BUILT_IN, ERRORS, NumberFormat, formatted, number_format, number_text
-from etl.sources.grid import Extent, Facts, Merge, SheetInfo, SheetRow, put
-from etl.sources.package import Package
+from etl.sources.grid import LONG_TEXT, Extent, Facts, Merge, SheetInfo, SheetRow, put
+from etl.sources.package import MOST_ELEMENTS, Package
 from etl.sources.strings import Strings
 
 # Records, by the names of [MS-XLSB] 2.3.2 without their Brt.
 _ROW_HDR = 0
-_CELL_RK, _CELL_ERROR, _CELL_BOOL, _CELL_REAL, _CELL_ST, _CELL_ISST = range(2, 8)
+_CELL_BLANK, _CELL_RK, _CELL_ERROR, _CELL_BOOL, _CELL_REAL, _CELL_ST, _CELL_ISST = range(1, 8)
 _FMLA_STRING, _FMLA_NUM, _FMLA_BOOL, _FMLA_ERROR = range(8, 12)
 _SHORT_BLANK, _SHORT_ISST = 12, 18
 _SST_ITEM = 19
@@ -27,7 +27,7 @@ _MERGE_CELL = 176
 _BEGIN_CELL_XFS, _END_CELL_XFS = 617, 618
 
 _MEANING = {_FMLA_STRING: _CELL_ST, _FMLA_NUM: _CELL_REAL, _FMLA_BOOL: _CELL_BOOL, _FMLA_ERROR: _CELL_ERROR}
-_CELLS = frozenset({*range(_CELL_RK, _FMLA_ERROR + 1), _CELL_R_STRING})
+_CELLS = frozenset({*range(_CELL_BLANK, _FMLA_ERROR + 1), _CELL_R_STRING})
 _LONGEST_HEAD = 6
 _LONGEST_RECORD = 4 << 20
 _MOST_CHARACTERS = 1 << 20
@@ -56,7 +56,7 @@ class Xlsb:
             self._formats = _formats(parts, styles) if styles in parts else []
 
     def _read_book(self, parts: Package, book: str, relations: dict[str, package.Relation]) -> None:
-        for kind, content in _records(parts.chunks(book)):
+        for kind, content in _few_records(parts, book):
             if kind == _WB_PROP:
                 self.from_1904 = bool(content[0] & 1)
             elif kind == _BUNDLE_SH:
@@ -77,21 +77,26 @@ class Xlsb:
             for kind, content in _records(parts.chunks(sheet.place)):
                 if kind in _CELLS:
                     column = _NUMBER(content)[0] + 1
-                    put(cells, column, self._cell_text(kind, content))
+                    text = self._cell_text(kind, content)
                 elif _SHORT_BLANK <= kind <= _SHORT_ISST:  # these lack the column: it is the next one
                     column += 1
-                    put(cells, column, self._cell_text(kind - _SHORT_BLANK + 1, bytes(4) + content))
+                    text = self._cell_text(kind - _SHORT_BLANK + 1, bytes(4) + content)
                 elif kind == _ROW_HDR:
                     if cells:
-                        extent.check(row, len(cells))
+                        extent.check(row, cells)
                         yield row, hidden, cells
                     row = _NUMBER(content)[0] + 1
                     hidden = bool(content[11] & 0x10) or not any(content[8:10])
                     cells, column = [], 0
+                    continue
                 else:
                     _note(facts, kind, content)
+                    continue
+                if len(text) > LONG_TEXT:
+                    extent.hold(text)
+                put(cells, column, text)
         if cells:
-            extent.check(row, len(cells))
+            extent.check(row, cells)
             yield row, hidden, cells
 
     def _cell_text(self, kind: int, content: bytes) -> str:
@@ -126,7 +131,7 @@ def _formats(parts: Package, styles: str) -> list[NumberFormat | None]:
     codes = dict(BUILT_IN)
     used: list[int] = []
     in_cells = False
-    for kind, content in _records(parts.chunks(styles)):
+    for kind, content in _few_records(parts, styles):
         if kind == _FMT:
             codes[_SHORT(content)[0]] = _text(content, 2)[0]
         elif kind in {_BEGIN_CELL_XFS, _END_CELL_XFS}:
@@ -144,6 +149,14 @@ def _note(facts: Facts, kind: int, content: bytes) -> None:
     elif kind == _MERGE_CELL:
         top, bottom, left, right = _FOUR(content)
         facts.merge(Merge(top + 1, left + 1, bottom + 1, right + 1))
+
+
+def _few_records(parts: Package, part: str) -> Iterator[tuple[int, bytes]]:
+    """The records of a part that is no sheet; ValueError for more than could be meant."""
+    for count, record in enumerate(_records(parts.chunks(part))):
+        if count > MOST_ELEMENTS:
+            raise ValueError("records without end")
+        yield record
 
 
 def _records(chunks: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -13,6 +13,8 @@ from etl.sources.package import Element
 from etl.sources.sheetxml import TRUE, SheetReading, Values
 from etl.sources.strings import Strings, read_strings
 
+_OF_THE_BOOK = frozenset({"sheet", "workbookPr", "calcPr"})
+
 
 class Xlsx:
     """An xlsx workbook; opening it reads all but the cells. Raises whatever its damage raises."""
@@ -22,7 +24,7 @@ class Xlsx:
         with package.opened(path) as parts:
             book = package.main_part(parts, "xl/workbook.xml")
             relations = parts.relations(book)
-            elements = list(parts.elements(book))
+            elements = [each for each in parts.elements(book) if each.name in _OF_THE_BOOK]
             others = {relation.kind: relation.part for relation in relations.values()}
             self._strings_part = others.get("sharedStrings", "")
             styles = others.get("styles", "")
@@ -33,7 +35,7 @@ class Xlsx:
             if name == "sheet" and (relation := relations.get(said.get("id", "")))
             if relation.kind == "worksheet"
         ]
-        flags = {name: said for name, _, said in elements if name in {"workbookPr", "calcPr"}}
+        flags = {name: said for name, _, said in elements}
         self._formats = formats
         self._from_1904 = flags.get("workbookPr", {}).get("date1904") in TRUE
         self._to_calculate = flags.get("calcPr", {}).get("fullCalcOnLoad") in TRUE
