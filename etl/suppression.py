@@ -27,7 +27,7 @@ _FLUSH = 1_000_000
 _PART = 50_000
 _AT_ONCE = 500
 _SCHEMA = """
-PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-49152;
+PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384;
 CREATE TABLE facts (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE entries (key INTEGER PRIMARY KEY);
 """

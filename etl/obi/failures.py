@@ -112,7 +112,7 @@ class Failures:
     """Makes the error of what went wrong with a call at ``base``, inside ``Again`` if it may be tried again.
 
     ``clock`` gives POSIX seconds, for a ``Retry-After`` that is a date. ``heard`` is to be set once the
-    server has answered anything, ``well`` once that was no failure of its own (5xx).
+    server has answered anything, ``well`` once that was neither a failure of its own (5xx) nor a 429.
     """
 
     def __init__(self, base: URL, *, clock: Callable[[], float]) -> None:

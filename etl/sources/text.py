@@ -114,15 +114,13 @@ class Text:
 
         That is ``open``, ``closed`` with text behind its quote, or ``escaped``: so by a backslash.
         """
-        size = 0
-        parts = []
+        whole = io.StringIO()  # a list of millions of short lines would take ten times as much
         with closing(self.lines(begin)) as lines:
             for part in lines:
-                parts.append(part)
-                size += len(part)
-                if size > FIELD_LIMIT:
+                whole.write(part)
+                if whole.tell() > FIELD_LIMIT:
                     break
-        text = "".join(parts)
+        text = whole.getvalue()
         quoted = re.compile(r'"[^"]*(?:""[^"]*)*"')
         end = re.compile(f"{re.escape(self.delimiter)}|\r\n|\r|\n|\\Z")
         at = 0
