@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import closing
@@ -42,6 +43,7 @@ from etl.sources.header import may_hold_contact
 from etl.sources.rows import too_few, too_many
 from etl.sources.text import Text, refuse_markup
 from etl.sources.workbook import Sheet, choose_sheet
+from etl.vocabulary import is_number_of_nobody, telephone
 
 _HEAD = 64 << 10
 _OTHER_HEADER = (
@@ -54,6 +56,8 @@ _TWO_HEADERS = (
 )
 RESULT_COLUMNS = frozenset({"obi_row", "obi_error"})
 """Columns by which a results or rejects file of an earlier run is known."""
+_MAIL = re.compile(r"\s*e-?mail(?:[\s_-]*address)?[\s_-]*\d?\s*", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
 _UNNAMED = "without a name: column "
 
 
@@ -224,7 +228,7 @@ def _survey_sheet(path: Path, found: SourceSpec, options: SurveyOptions, *, labe
 def _counted(source: Source, spec: SourceSpec, tally: LeftOutTally, *, fit: Fit | None) -> SourceSpec:
     """``spec`` with all that only the whole input tells: its rows, its footer, and what is ragged of it."""
     rows = digits_at = 0
-    ragged = _Ragged()
+    ragged = _Ragged(spec.header)
     unnamed = _unnamed_at_end(spec)
     last: deque[DataRecord] = deque([(spec.header_line, list(spec.header), "")], maxlen=FOOTER_ROWS + 1)
     records = source.records(spec.header_line)
@@ -280,7 +284,9 @@ def _is_known(header: Sequence[str], fit: Fit) -> bool:
 class _Ragged:
     """Rows that are ragged; ``alike`` as the first of them is, ``shifted`` as by a comma in a text."""
 
-    def __init__(self) -> None:
+    def __init__(self, header: Sequence[str]) -> None:
+        self._lines = [at for at, name in enumerate(header) if telephone(name) or is_number_of_nobody(name)]
+        self._mails = [at for at, name in enumerate(header) if _MAIL.fullmatch(name)]
         self.pattern = ""
         self.rows = self.alike = self.shifted = 0
 
@@ -288,10 +294,15 @@ class _Ragged:
         self.pattern = self.pattern or extra
         self.rows += by
         self.alike += by * (extra == self.pattern)
+        self.shifted += by * self._is_shifted(cells)
+
+    def _is_shifted(self, cells: Sequence[str]) -> bool:
+        """Whether what stands in a cell belongs into the one before it."""
         # A blank begins what a delimiter within a text has cut off, and a backslash would have kept it.
-        self.shifted += by * any(
-            (cell[:1] == " " and not is_blank((cell,))) or cell[-1:] == "\\" for cell in cells
-        )
+        if any((cell[:1] == " " and not is_blank((cell,))) or cell[-1:] == "\\" for cell in cells):
+            return True
+        wordy = any(cells[at].strip() and not _DIGIT.search(cells[at]) for at in self._lines)
+        return wordy or any(cells[at].strip() and "@" not in cells[at] for at in self._mails)
 
 
 def _without_trailing(spec: SourceSpec, ragged: _Ragged) -> SourceSpec:

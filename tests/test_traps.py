@@ -245,3 +245,19 @@ def test_an_id_stays_what_it_is(write: Write, text: str) -> None:
 def test_rows_that_an_escaped_delimiter_has_shifted_have_no_trailing_one(write: Write) -> None:
     spec = surveyed(write("Name,Fax,Phone\nSmith\\,Ann,020 7946 0008,\nJones\\,Bob,020 7946 0009,\n"))
     assert (spec.trailing, spec.ragged) == (0, 2)
+
+
+def test_rows_that_are_all_shifted_by_a_comma_do_not_dial_the_fax(write: Write) -> None:
+    path = write(
+        "Name,Fax,Phone,Email\nSmith,Ann,020 7946 0001,020 7946 0002,\nHill,Bo,020 7946 0003,020 7946 0004,\n"
+    )
+    assert surveyed(path).trailing == 0
+    assert dialled(path) == [(), ()]
+
+
+def test_a_delimiter_at_the_end_of_rows_that_fit_their_header_shifts_nothing(write: Write) -> None:
+    path = write(
+        "Name,Fax,Phone,Email\nAnn,020 7946 0001,020 7946 0002,ann@example.com,\nBo,,020 7946 0004,,\n"
+    )
+    assert surveyed(path).trailing == 1
+    assert dialled(path) == [("+442079460002",), ("+442079460004",)]
