@@ -14,11 +14,12 @@ later stands in the report, with the results written as far as they are known.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
+from etl.findings import CheckReport
 from etl.orders import Order
 from etl.profile import Profile, find_profile
 from etl.progress import Progress
@@ -39,6 +40,8 @@ class LoadOptions(TypedDict, total=False):
     rejects: str | Path
     simulate: bool
     new_run: bool
+    suppress: Sequence[str | Path]
+    if_loaded: str
     progress: Progress | None
 
 
@@ -53,6 +56,8 @@ async def aload(
     rejects: str | Path = "",
     simulate: bool = False,
     new_run: bool = False,
+    suppress: Sequence[str | Path] = (),
+    if_loaded: str = "",
     progress: Progress | None = None,
     stop: asyncio.Event | None = None,
 ) -> RunReport:
@@ -60,7 +65,9 @@ async def aload(
 
     ``source`` is a path, or ``-`` for standard input. ``campaign`` is an id or an exact name. ``profile`` is
     a Profile, a path, a built-in name, or None to go by the header. ``settings`` default to the
-    environment's and ``obi.toml``'s. ``stop``, once set, ends the load after what is in flight.
+    environment's and ``obi.toml``'s. ``suppress`` are do-not-call lists beside the profile's, ``if_loaded``
+    (``warn``, ``delete``) is what happens to customers of suppressed rows in the campaign. ``stop``, once
+    set, ends the load after what is in flight.
 
     Raises EtlError while there is no run yet: ConfigError, InputError, ApiError, StateError.
     """
@@ -72,6 +79,8 @@ async def aload(
         rejects=str(rejects or ""),
         new_run=new_run,
         simulate=simulate,
+        suppress=tuple(map(str, suppress)),
+        if_loaded=if_loaded,
     )
     return await Runner(settings or load_settings(), progress=progress, stop=stop).load(order)
 
@@ -79,7 +88,8 @@ async def aload(
 def load(source: str | Path, *, campaign: str, **options: Unpack[LoadOptions]) -> RunReport:
     """``aload`` for code without an event loop; takes the same arguments, and works in notebooks too.
 
-    ``profile``, ``region``, ``settings``, ``results``, ``rejects``, ``simulate``, ``new_run``, ``progress``.
+    ``profile``, ``region``, ``settings``, ``results``, ``rejects``, ``simulate``, ``new_run``, ``suppress``,
+    ``if_loaded``, ``progress``.
     """
     return _finished(aload(source, campaign=campaign, **options))
 
@@ -101,16 +111,28 @@ def check(
     settings: Settings | None = None,
     results: str | Path = "",
     rejects: str | Path = "",
-) -> RunReport:
-    """Decide every row and write what would be, sending nothing. Arguments and errors as of ``aload``."""
+    simulate: bool = False,
+    suppress: Sequence[str | Path] = (),
+    if_loaded: str = "",
+    show_bodies: int = 0,
+) -> CheckReport:
+    """Decide every row and write what would be, sending nothing. Arguments and errors as of ``aload``.
+
+    The report is that of a load, and what a person wants to see before one: columns, a preview of the first
+    rows before and after, examples of each reason. ``campaign`` is read, and compared with the input.
+    ``show_bodies`` is how many customers ``bodies`` holds, exactly as they would be sent.
+    """
     order = Order(
         input=str(source),
         profile=_profile(profile, region),
         campaign=campaign,
         results=str(results or ""),
         rejects=str(rejects or ""),
+        simulate=simulate,
+        suppress=tuple(map(str, suppress)),
+        if_loaded=if_loaded,
     )
-    return _finished(Runner(settings or load_settings()).check(order))
+    return _finished(Runner(settings or load_settings()).check(order, bodies=show_bodies))
 
 
 def _profile(given: Profile | str | None, region: str | None) -> Profile:

@@ -63,7 +63,11 @@ async def _list(client: Client) -> list[Campaign]:
 
 async def find_fit_campaign(client: Client, given: str) -> CampaignRef:
     """The campaign to load into. Raises CampaignError as well where it is closed for good."""
-    campaign = await find_campaign(client, given)
+    return fit_for_load(await find_campaign(client, given))
+
+
+def fit_for_load(campaign: Campaign) -> CampaignRef:
+    """What a run keeps of its campaign. Raises CampaignError where it is closed for good."""
     if campaign.status in _CLOSED:
         raise CampaignError(
             f"The campaign {campaign.name!r} is {campaign.status}, so its customers would not be called; "

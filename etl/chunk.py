@@ -6,17 +6,28 @@ Column lists rather than rows: a list a field costs a tenth of a dictionary a ro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import pandas as pd
 
 from etl.columns import Mapping
-from etl.records import Fault, Normal, RowOutcome
+from etl.records import Fault, Normal, RowOutcome, RowStatus
 
 REFUSED = "\0"
 """What a refused value stands as among normal forms: this and its code. No normal form has a NUL in it."""
 
+NO_ID = "-"
+"""What stands for the derived externalId of a row without a number, which falls for that reason alone."""
+
 Verdict = Normal | Fault | None
 """None stands for a value that is not there."""
+
+
+class Listed(NamedTuple):
+    """What of a row is on a do-not-call list: in which column, and the list's name."""
+
+    column: int
+    name: str
 
 
 class Chunk:
@@ -24,8 +35,10 @@ class Chunk:
 
     ``normal``: field → normal form of each row, ``""`` where there is none, ``REFUSED`` and a code where it
     was refused.
-    ``e164``: the numbers of each row that identify it. ``outcomes``: position → the answer, for rows that
-    will not be sent. ``derived``: positions whose externalId is made from the number.
+    ``e164``: the numbers of each row that identify it; ``dialled``: the first of each row that is sent, in
+    E.164, ``""`` where it has none. ``listed``: position → what is on a do-not-call list. ``noted``:
+    position → the column of a note that says not to call, and what it says. ``outcomes``: position → the
+    answer, for rows that will not be sent. ``derived``: positions whose externalId is made from the number.
     """
 
     def __init__(self, frame: pd.DataFrame, mapping: Mapping) -> None:
@@ -34,6 +47,9 @@ class Chunk:
         self.rows: list[int] = frame.index.tolist()
         self.normal: dict[str, list[str]] = {"extra": frame["extra"].tolist()}
         self.e164: list[tuple[str, ...]] = []
+        self.dialled: list[str] = []
+        self.listed: dict[int, Listed] = {}
+        self.noted: dict[int, tuple[int, Fault]] = {}
         self.outcomes: dict[int, RowOutcome] = {}
         self.derived: set[int] = set()
         self._frame = frame
@@ -102,3 +118,17 @@ class Chunk:
     def warning(self, at: int) -> str:
         """The row's warnings, joined."""
         return "; ".join(dict.fromkeys(self._warnings.get(at, ())))
+
+    def not_sent(self, at: int, status: RowStatus, *, field: str, code: str, error: str) -> RowOutcome:
+        """The outcome of a row that stays here, and is nothing to correct."""
+        external_id = self.accepted(at, "externalId")
+        return RowOutcome(
+            row=self.rows[at],
+            status=status,
+            external_id="" if external_id == NO_ID else external_id,
+            numbers=self.accepted(at, "numbers"),
+            field=field,
+            code=code,
+            error=error,
+            warning=self.warning(at),
+        )

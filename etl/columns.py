@@ -1,7 +1,8 @@
 """Header and profile → which column is what: the mapping of one input.
 
-Headers match trimmed, with case, spaces, ``_``, ``-`` and NBSP ignored. A column that the profile names
-and the input lacks stops the run; so does a header that the profile names and that stands there twice.
+What a saved profile names rules, and must be there. Otherwise columns are recognised: by the interface's own
+names, by those of the export that the header looks like (a built-in profile), by common names, and telephone
+columns by what their headers consist of (``etl.vocabulary``).
 """
 
 from __future__ import annotations
@@ -9,32 +10,55 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from itertools import filterfalse
 
 from msgspec import Struct
 
 from etl.errors import InputError, ProfileError
+from etl.exports import Export, names, profile_of, recognised
 from etl.fields import attribute_name
+from etl.guesses import Guess, guess, note_of
+from etl.header import NO_HEADER, Header, label_columns, listed
 from etl.profile import Profile, names_of, normal_header
-from etl.settings import nearest
-from etl.vocabulary import COMMON_NAMES, CONSENT, OWN_NAMES, SCALARS
+from etl.vocabulary import (
+    ANOTHER_LINE,
+    COMMON_NAMES,
+    CONSENT,
+    FORBIDS_CALLS,
+    NO_TELEPHONE,
+    OTHER_CHANNEL,
+    OTHERS,
+    OWN_NAMES,
+    SCALARS,
+    is_number_of_nobody,
+    loose,
+    telephone,
+)
 
 _DIALLED = frozenset({"phone1", "phone2", "phone3"})
 """Normal names of attributes that the interface makes numbers of."""
 
+_FLAGS = ("do_not_call", "callable")
+_SEVERAL = frozenset({"phones", *_FLAGS})
+"""Fields of which every column counts; of the others one does."""
 
-_DATA = re.compile(r"[0-9][0-9 ()./-]{5,}[0-9]|[^\s@]@[^\s@]+\.")
-_NO_HEADER = (
-    "The first line looks like data and not like a header: put a line with the columns' names above it. "
-    "If the header stands further down, name its line in a profile: [source] header_row."
+_OF_A_NUMBER = re.compile(
+    r"\s*(?:(callable|contactablebyvoice)|callrecordlastattempt)-(.+)", re.IGNORECASE | re.DOTALL
 )
+"""Genesys keeps such columns for each telephone column, whatever that is called."""
 
 
 class Mapping(Struct, frozen=True, kw_only=True):
     """Which column is what; columns are positions in ``SourceSpec.header``.
 
     ``fields``: customer field → column. ``phones`` and ``numbers``: columns in priority order; where
-    ``numbers`` has a column, ``phones`` is empty. ``attributes``: (column, attribute name) in file order.
-    ``headers``: position → header as written. ``notes``: sentences for a person about what was guessed.
+    ``numbers`` has a column, ``phones`` is empty. ``labels``: phone column → the column that says what its
+    number is (``Phone 1 - Label``). A yes in ``do_not_call`` suppresses, and so does a no in ``callable``.
+    ``region`` is the column of each row's country; where one of ``other_regions`` names another country, the
+    row has none. ``attributes``: (column, attribute name) in file order. ``headers``: position → header as
+    written. ``export``: what the header looks like, empty where nothing is recognised. ``notes``: sentences
+    for a person about what was guessed. ``guesses``: what was read without a profile that names it, how and
+    how surely.
     """
 
     headers: dict[int, str]
@@ -46,25 +70,44 @@ class Mapping(Struct, frozen=True, kw_only=True):
     region: int | None
     derive_from: tuple[int, ...]
     attributes: tuple[tuple[int, str], ...]
+    callable: tuple[int, ...] = ()
+    labels: tuple[tuple[int, int], ...] = ()
+    other_regions: tuple[int, ...] = ()
+    export: str = ""
     notes: tuple[str, ...] = ()
+    guesses: tuple[Guess, ...] = ()
 
     def summary(self) -> dict[str, tuple[str, ...]]:
-        """What a person should see: what each column is read as, and what agents see."""
+        """What a person should see: what each column is read as, what is not dialled, and what agents see."""
 
         def named(columns: Sequence[int]) -> tuple[str, ...]:
-            return tuple(self.headers[column].strip() for column in columns)
+            return tuple(" ".join(self.headers[column].split()) for column in columns)
 
         found = {"numbers": named(self.number_columns)}
         found |= {field: named([column]) for field, column in self.fields.items()}
-        found |= {"do not call": named((*self.do_not_call, *self.suppress_when))}
+        found |= {"do not call": named((*self.do_not_call, *self.callable, *self.suppress_when))}
         if self.region is not None:
-            found["region"] = named([self.region])
+            found["region"] = named([self.region, *self.other_regions])
+        if never := self.never_dialled:
+            found["not dialled"] = named(never)
         return found | {"agents see": tuple(name for _, name in self.attributes)}
 
     @property
     def number_columns(self) -> tuple[int, ...]:
         """The columns that numbers are read from."""
         return self.numbers or self.phones
+
+    @property
+    def never_dialled(self) -> tuple[int, ...]:
+        """The columns that hold numbers which nobody is called at: fax, pager, assistant."""
+        dialled = frozenset(self.number_columns)
+        return tuple(
+            at
+            for at, name in self.headers.items()
+            if at not in dialled
+            and ANOTHER_LINE.search(loose(name))
+            and not CONSENT.search(normal_header(name))
+        )
 
 
 def map_columns(columns: Sequence[tuple[int, str]], profile: Profile) -> Mapping:
@@ -73,121 +116,224 @@ def map_columns(columns: Sequence[tuple[int, str]], profile: Profile) -> Mapping
     Raises ProfileError for a named column that is not there or not unique, InputError where no column
     holds phone numbers.
     """
-    header = _Header(columns)
-    found = {
-        name: _columns_of(name, named, header, guessing=profile.guessing)
-        for name, named in names_of(profile.columns)
-    }
-    if not profile.columns.do_not_call:
-        found["do_not_call"] = _do_not_call(header, profile)
+    header = Header(columns)
+    export = recognised(header.written) if profile.guessing else None
+    rules = _with_export(profile, export) if export else profile
+    derive_from = tuple(header.at(name, "external_id.derive_from") for name in rules.external_id.derive_from)
+    suppress_when = tuple(header.at(rule.column, "suppress_when") for rule in rules.suppress_when)
+    _check_attributes(header, rules)
+    found, guesses = _fields(header, rules)
     numbers = found["numbers"]
-    region = header.at(profile.region_column, "region_column") if profile.region_column else None
-    derive_from = tuple(
-        header.at(name, "external_id.derive_from") for name in profile.external_id.derive_from
-    )
-    suppress_when = tuple(header.at(rule.column, "suppress_when") for rule in profile.suppress_when)
     if not numbers and not found["phones"]:
-        if _looks_like_data(header.written):
-            raise InputError(_NO_HEADER)
-        raise InputError(
-            f"No column holds phone numbers: the header is {_listed(header.written)}; rename a column to "
-            "Phone1, or name it in a profile under [columns] phones. If the header stands further down, name "
-            "its line there: [source] header_row."
-        )
-    taken = {at for columns_of_field in found.values() for at in columns_of_field}
-    attributes = _attributes(header, profile, taken)
+        raise InputError(_without_numbers(header))
+    taken = {at for field, places in found.items() if field != "region" for at in places}
+    attributes, unsent = _attributes(header, rules, taken)
     return Mapping(
         headers=dict(columns),
         fields={name: found[name][0] for name in SCALARS if found[name]},
         numbers=numbers,
         phones=() if numbers else found["phones"],
+        labels=() if numbers else label_columns(found["phones"], header),
         do_not_call=found["do_not_call"],
+        callable=found["callable"],
         suppress_when=suppress_when,
-        region=region,
+        region=found["region"][0] if found["region"] else None,
+        other_regions=found["region"][1:],
         derive_from=derive_from,
         attributes=attributes,
-        notes=_notes(found, header, profile, suppress_when=suppress_when),
+        export=export.title if export else "",
+        notes=(
+            *([f"looks like {export.title}; --profile {export.profile} pins that down"] if export else []),
+            *filter(None, [note_of(guesses)]),
+            *_notes(found, header, rules, suppress_when=suppress_when),
+            *_unsent_note(unsent, rules),
+        ),
+        guesses=guesses,
     )
 
 
-class _Header:
-    """The header, looked up by normal name."""
+def fit(cells: Sequence[str], profile: Profile) -> int:
+    """How many ``cells`` of a record are names of known columns, or of columns that ``profile`` names.
 
-    def __init__(self, columns: Sequence[tuple[int, str]]) -> None:
-        self.columns = columns
-        self.written = [name for _, name in columns]
-        self.places: dict[str, list[int]] = {}
-        for at, name in columns:
-            self.places.setdefault(normal_header(name), []).append(at)
-
-    def find(self, name: str) -> list[int]:
-        return self.places.get(normal_header(name), [])
-
-    def at(self, name: str, key: str) -> int:
-        """The one column of this name that the profile's ``key`` means."""
-        found = self.find(name)
-        if not found:
-            hint = f". {_NO_HEADER}" if _looks_like_data(self.written) else nearest(name, self.written)
-            raise ProfileError(f"The profile names the column {name!r} ({key}), and the input has none{hint}")
-        if len(found) > 1:
-            raise ProfileError(
-                f"The profile names the column {name!r} ({key}), and the input has {len(found)} of that "
-                "name; rename them in the input so that it is clear which one is meant."
-            )
-        return found[0]
+    Cheap, and by names alone: what the survey finds a header below a title by. A name counts once.
+    """
+    keys = {loose(cell) for cell in cells if len(cell) <= _LONGEST_NAME}
+    known = keys & (_KNOWN | names() | {loose(name) for name in _known_to(profile)})
+    return len(known) + sum(bool(telephone(key)) or is_number_of_nobody(key) for key in keys - known)
 
 
-def _columns_of(name: str, named: Sequence[str], header: _Header, *, guessing: bool) -> tuple[int, ...]:
-    if named:
-        return tuple(header.at(column, f"columns.{name}") for column in named)
-    known = OWN_NAMES[name] + (COMMON_NAMES.get(name, ()) if guessing else ())
-    places = [header.find(candidate) for candidate in known]
-    if name in {"phones", "do_not_call"}:
+_LONGEST_NAME = 100
+_KNOWN = frozenset(
+    loose(name) for known in (*OWN_NAMES.values(), *COMMON_NAMES.values(), OTHERS) for name in known
+)
+
+
+def _with_export(profile: Profile, export: Export) -> Profile:
+    """A guessing profile with the column names of the export that the header looks like."""
+    built_in = profile_of(export.profile)
+    exclude = (*profile.attributes.exclude, *built_in.attributes.exclude)
+    return profile.model_copy(
+        update={
+            "columns": built_in.columns,
+            "missing_columns": "ignore",
+            "attributes": profile.attributes.model_copy(update={"exclude": exclude}),
+        }
+    )
+
+
+def _known_to(profile: Profile) -> list[str]:
+    """Every column that a profile names."""
+    rules = profile.attributes
+    return [
+        *(name for _, named in names_of(profile.columns) for name in named),
+        *profile.region_column,
+        *profile.external_id.derive_from,
+        *(rule.column for rule in profile.suppress_when),
+        *rules.rename,
+        *rules.rules,
+        *(name for name in (*rules.include, *rules.exclude) if not _is_pattern(name)),
+    ]
+
+
+# --- fields -------------------------------------------------------------------------------------------
+
+
+def _fields(header: Header, profile: Profile) -> tuple[dict[str, tuple[int, ...]], tuple[Guess, ...]]:
+    """Field → its columns, and how surely they are read so where no profile names them.
+
+    Raises ProfileError for all that the profile has asked for and that is not there.
+    """
+    found = {field: _columns_of(field, named, header, profile) for field, named in names_of(profile.columns)}
+    found["region"] = _region(header, profile)
+    header.stop_if_lacking(_known_to(profile))
+    _refuse_contradiction(found, header)
+    if not profile.guessing:
+        return found, ()
+    no_fields = header.places(profile.columns.not_fields)
+    guesses = guess([column for column in header.columns if column[0] not in no_fields], found)
+    for each in guesses:
+        if each.column not in found[each.field]:
+            found[each.field] = (*found[each.field], each.column)
+    return found, guesses
+
+
+def _refuse_contradiction(found: dict[str, tuple[int, ...]], header: Header) -> None:
+    """ProfileError where a column is a wish not to be called and leave to call: then a yes says nothing."""
+    if both := [at for at in found["do_not_call"] if at in found["callable"]]:
+        name = dict(header.columns)[both[0]].strip()
+        raise ProfileError(
+            f"The column {name!r} is to be callable and is do_not_call, by the profile or by its name: a yes "
+            "can't mean both; name it under one of them in [columns], and if need be do_not_call = []."
+        )
+
+
+def _columns_of(field: str, named: Sequence[str], header: Header, profile: Profile) -> tuple[int, ...]:
+    """The columns of a field: those that the profile demands, or else those that are recognised."""
+    demanded = profile.missing_columns == "stop"
+    if demanded and (named or (field in _FLAGS and getattr(profile.columns, field) is not None)):
+        return tuple(header.at(column, f"columns.{field}") for column in named)
+    own = [header.named(name) for name in OWN_NAMES[field]]
+    known = [header.known(name) for name in named]
+    if profile.guessing or not demanded or field in _FLAGS:
+        known += [header.known(name) for name in COMMON_NAMES.get(field, ())]
+        known += _by_form(field, header)
+    no_fields = header.places(profile.columns.not_fields)
+    places = [[at for at in found if at not in no_fields] for found in (*own, *known)]
+    if field in _SEVERAL:
         return tuple(dict.fromkeys(at for found in places for at in found))
     first = next((found for found in places if found), [])
     if len(first) > 1:
         raise ProfileError(
-            f"The input has {len(first)} columns that could be {name}; name one in a profile under "
+            f"The input has {len(first)} columns that could be {field}; name one in a profile under "
             "[columns], or rename the others."
         )
     return tuple(first)
 
 
-def _do_not_call(header: _Header, profile: Profile) -> tuple[int, ...]:
-    """Known columns of that kind count whatever else the profile names; an empty list says that none does."""
-    if profile.columns.do_not_call is not None:
+def _by_form(field: str, header: Header) -> list[list[int]]:
+    """Columns whose names are not listed anywhere: they consist of known words, or name another column."""
+    if field == "do_not_call":
+        return [[at] for at, name in header.columns if FORBIDS_CALLS.fullmatch(loose(name))]
+    if field == "callable":
+        return [[at] for at, name in header.columns if (match := _OF_A_NUMBER.match(name)) and match[1]]
+    if field != "phones":
+        return []
+    by_others = [
+        header.known(match[2])
+        for _, name in header.columns
+        if (match := _OF_A_NUMBER.match(name)) and not NO_TELEPHONE.search(loose(match[2]))
+    ]
+    lines = sorted((line, at) for at, name in header.columns if (line := telephone(name)))
+    return [*by_others, *([at] for _, at in lines)]
+
+
+def _region(header: Header, profile: Profile) -> tuple[int, ...]:
+    """The column of each row's country, and others that may gainsay it.
+
+    It is used without being asked for: a national number beside another country's name would be dialled
+    wrongly by the default region.
+    """
+    if profile.region_column:
+        named = [header.at(name, "region_column") for name in profile.region_column]
+        return tuple(at for at in named if at >= 0)
+    if not profile.guessing and profile.missing_columns == "stop":
         return ()
-    return _columns_of("do_not_call", (), header, guessing=True)
+    countries = _countries(header)
+    called = [dict(header.columns)[at].strip() for at in countries]
+    if twice := [name for name in called if len(header.known(name)) > 1]:
+        raise ProfileError(
+            f"The input has several columns called {twice[0]}, and each row's "
+            "country rules how its numbers are read: rename all but one, or name another in a profile as "
+            "region_column."
+        )
+    return countries
 
 
-def _attributes(header: _Header, profile: Profile, taken: set[int]) -> tuple[tuple[int, str], ...]:
+def _countries(header: Header) -> tuple[int, ...]:
+    """The columns that are known to name a country, the one that counts in front."""
+    places = [header.known(name) for name in COMMON_NAMES["region"]]
+    return tuple(dict.fromkeys(at for found in places for at in found))
+
+
+# --- attributes ---------------------------------------------------------------------------------------
+
+
+def _check_attributes(header: Header, profile: Profile) -> None:
+    """Ask for every column that the profile's [attributes] name, and refuse names that would be dialled."""
     rules = profile.attributes
-    rename = {normal_header(old): new for old, new in rules.rename.items()}
-    for column in (*rules.rename, *rules.rules):
-        if not header.find(column):
-            raise ProfileError(
-                f"The profile names the column {column!r} (attributes), and the input has none"
-                f"{nearest(column, header.written)}"
-            )
+    for column in (*rules.rename, *rules.rules, *filterfalse(_is_pattern, rules.include)):
+        if not header.named(column):
+            header.at(column, "attributes")
     for old, new in rules.rename.items():
         if normal_header(new) in _DIALLED:
             raise ProfileError(
                 f"The profile renames {old!r} to {new!r}, which would be dialled; choose another name."
             )
-    chosen = []
+
+
+def _attributes(
+    header: Header, profile: Profile, taken: set[int]
+) -> tuple[tuple[tuple[int, str], ...], list[str]]:
+    """(Column, name) of the attributes, and the headers that the profile's include does not know."""
+    rules = profile.attributes
+    rename = {normal_header(old): new for old, new in rules.rename.items()}
+    chosen, unknown = [], []
     for at, written in header.columns:
         name = attribute_name(written).value or f"Column {at + 1}"
-        if at in taken or normal_header(name) in _DIALLED:
+        if at in taken or normal_header(name) in _DIALLED or _matches(name, rules.exclude):
             continue
-        if _matches(name, rules.include) and not _matches(name, rules.exclude):
+        if _matches(name, rules.include):
             chosen.append((at, rename.get(normal_header(written), name)))
-    return tuple(zip((at for at, _ in chosen), _distinct([name for _, name in chosen]), strict=True))
+        else:
+            unknown.append(written)
+    distinct = _distinct([name for _, name in chosen])
+    return tuple(zip((at for at, _ in chosen), distinct, strict=True)), unknown
 
 
-def _distinct(names: Sequence[str]) -> Iterator[str]:
+def _distinct(names_given: Sequence[str]) -> Iterator[str]:
     """The names, a repeated one with the first ordinal that makes it differ from all others."""
-    given, used = set(names), set[str]()
-    for name in names:
+    given, used = set(names_given), set[str]()
+    for name in names_given:
         unique, ordinal = name, 1
         while unique in used or (ordinal > 1 and unique in given):
             ordinal += 1
@@ -201,34 +347,55 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(normal, normal_header(pattern)) for pattern in patterns)
 
 
+def _is_pattern(name: str) -> bool:
+    return any(char in "*?[" for char in name)
+
+
+# --- what a person is told ----------------------------------------------------------------------------
+
+
 def _notes(
-    found: dict[str, tuple[int, ...]], header: _Header, profile: Profile, *, suppress_when: Sequence[int]
-) -> tuple[str, ...]:
-    names = dict(header.columns)
-    notes = []
+    found: dict[str, tuple[int, ...]], header: Header, profile: Profile, *, suppress_when: Sequence[int]
+) -> Iterator[str]:
+    written = dict(header.columns)
     if found["numbers"] and found["phones"]:
-        unread = _listed([names[at] for at in found["phones"]])
-        notes.append(
-            f"{names[found['numbers'][0]].strip()} holds the numbers, so these are not read: {unread}"
-        )
+        unread = listed([written[at] for at in found["phones"]])
+        yield f"{written[found['numbers'][0]].strip()} holds the numbers, so these are not read: {unread}"
     if not found["externalId"] and profile.external_id.when_missing == "derive":
-        notes.append("no column holds an externalId, so ids are derived from the first number of each row")
-    heeded = {*found["do_not_call"], *suppress_when}
-    if unheeded := [
-        name for at, name in names.items() if at not in heeded and CONSENT.search(normal_header(name))
-    ]:
-        notes.append(
-            f"{_listed(unheeded)}: sounds like consent and suppresses nobody; if it should, name it in a "
-            "profile under [columns] do_not_call or in [[suppress_when]]"
+        yield "no column holds an externalId, so ids are derived from the first number of each row"
+    if not found["region"] and (countries := _countries(header)):
+        named = listed([written[at] for at in countries])
+        yield (
+            f"{named} is not read: national numbers are read as the region's, whatever country a row names; "
+            "region_column in the profile would go by it"
         )
-    return tuple(notes)
+    heeded = {*found["do_not_call"], *found["callable"], *suppress_when}
+    if unheeded := [
+        name for at, name in header.columns if at not in heeded and _sounds_like_consent(normal_header(name))
+    ]:
+        words = (
+            "sound like consent and suppress nobody; if they should, name them"
+            if len(unheeded) > 1
+            else "sounds like consent and suppresses nobody; if it should, name it"
+        )
+        yield f"{listed(unheeded)}: {words} in a profile under [columns] do_not_call or in [[suppress_when]]"
 
 
-def _looks_like_data(names: Sequence[str]) -> bool:
-    """Whether the cells are a person's rather than names of columns: they must not be shown then."""
-    return any(_DATA.search(name) for name in names)
+def _unsent_note(unsent: Sequence[str], profile: Profile) -> Iterator[str]:
+    if unsent and profile.attributes.include:
+        it = "it" if len(unsent) == 1 else "them"
+        yield f"not in the profile's [attributes] include, so agents don't see {it}: {listed(unsent)}"
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = [name.strip() or "(blank)" for name in names]
-    return ", ".join(shown[:12]) + (f" and {len(shown) - 12} more" if len(shown) > 12 else "")
+def _without_numbers(header: Header) -> str:
+    if header.looks_like_data:
+        return NO_HEADER
+    return (
+        f"No column holds phone numbers: the header is {listed(header.written)}; rename a column to "
+        "Phone1, or name it in a profile under [columns] phones (obi profile new FILE looks at values too). "
+        "If the header stands further down, give its line: --header-row N."
+    )
+
+
+def _sounds_like_consent(normal: str) -> bool:
+    return CONSENT.search(normal) is not None and OTHER_CHANNEL.match(normal) is None

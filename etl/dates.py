@@ -70,6 +70,27 @@ def date(
     return Normal(_utc_form(moment), warning)
 
 
+def possible_orders(text: str, *, formats: Sequence[str] = ()) -> dict[str, datetime]:
+    """The orders in which a text can be read as a date of three numbers, and the day that it is in each.
+
+    Empty for what needs no order: one of ``formats``, the year first with four digits, or no such date.
+    """
+    match = _ORDERED.fullmatch(text.strip())
+    if not match or len(match[1]) > 2 or any(_by_format(text.strip(), formats)):
+        return {}
+    return _days(match[1], match[3], match[4])
+
+
+@lru_cache(maxsize=4096)
+def _days(first: str, second: str, third: str) -> dict[str, datetime]:
+    days = {}
+    for order in _ORDERS:
+        parts = dict(zip(order, (first, second, third), strict=True))
+        with suppress(ValueError):
+            days[order] = _built(parts, "", "")
+    return days
+
+
 def time_zone(text: str) -> Normal | Fault:
     """Give an IANA time zone's name in its own spelling, for a name in any case.
 

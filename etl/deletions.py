@@ -28,6 +28,7 @@ from etl.errors import (
 from etl.holdings import Holdings
 from etl.obi import Client
 from etl.obi.models import StoredCustomer
+from etl.quoting import counted
 from etl.undone import DONE, OPEN, Undone, UndoneRow, UndoStatus
 
 _ROWS = 100
@@ -139,7 +140,8 @@ class Deletions:
             self._told = time.monotonic()
             counts = self._ledger.counts()
             left = counts[UndoStatus.PLANNED]
-            self._say(f"{counts[UndoStatus.DELETED]:,} customers are deleted, {left:,} are left to look at.")
+            deleted = counted(counts[UndoStatus.DELETED], "customer")
+            self._say(f"Deleted so far: {deleted}; {left:,} left to look at.")
 
     # --- looking ------------------------------------------------------------------------------------
 
@@ -210,7 +212,7 @@ class Deletions:
             told = "the server gave no id, and who has its externalId has other numbers"
             return _kept(row, "other_numbers", told)
         row = replace(row, id=row.id or held.id)
-        called = _calls_of(held)
+        called = calls_of(held)
         if called and not self._rules.handled_too:
             return _kept(row, "called", called)
         status = UndoStatus.WOULD_DELETE if self._rules.dry_run else UndoStatus.SENT
@@ -274,7 +276,7 @@ def _plain(guid: str) -> str:
     return guid.replace("-", "").upper()
 
 
-def _calls_of(held: StoredCustomer) -> str:
+def calls_of(held: StoredCustomer) -> str:
     """What is known of calls to the customer in a sentence; empty where there was none."""
     if held.call_count is None and held.modification_date is None and not held.result:
         return "the server does not tell whether it was called"

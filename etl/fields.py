@@ -19,11 +19,13 @@ from etl.records import Fault, Normal
 __all__ = [
     "attribute_name",
     "attribute_value",
+    "call_forbidden",
     "date",
     "derived_external_id",
     "dialing_mode",
     "external_id",
     "guid",
+    "is_no_id",
     "time_zone",
     "whole_number",
     "yes_no",
@@ -36,7 +38,9 @@ _LONGEST_ID = 255
 # --- ids ----------------------------------------------------------------------------------------------
 
 _MANGLED = re.compile(
-    r"[+-]?\d(?:[.,]\d+)?E[+-]\d{2,3}|#+|#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!)", re.IGNORECASE
+    r"[+-]?\d(?:[.,]\d+)?E[+-]\d{2,3}|#+|Err:\d+"
+    r"|#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|ERROR|SPILL!|CALC!|GETTING_DATA|NOT CALCULATED)",
+    re.IGNORECASE,
 )
 _SALESFORCE15 = re.compile(r"[0-9A-Za-z]{15}")
 _SALESFORCE18 = re.compile(r"[0-9A-Za-z]{15}[A-Z0-5]{3}", re.IGNORECASE)
@@ -64,6 +68,15 @@ def external_id(text: str, *, prefix: str = "", salesforce18: bool = False) -> N
         return Fault("externalId.checksum", "upper and lower case of the Salesforce id have been changed")
     warning = "invisible characters were taken out of the id" if visible != text else ""
     return Normal(prefix + value, warning)
+
+
+def is_no_id(text: str) -> bool:
+    """Whether a cell is empty, or has what databases and people write for that: ``NULL``, ``n/a``, ``-``."""
+    return text.strip().casefold() in _NO_ID
+
+
+# NA is not among them: it stays what it is, as every text does.
+_NO_ID = frozenset(("", "null", "(null)", "\\n", "n/a", "none", "nan", "undefined", "-", "--"))
 
 
 def _unfit(value: str) -> Fault | None:
@@ -124,8 +137,29 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_YES = _words("1 1.0 y yes true t x on oui o ja j si sí s sim wahr vrai verdadero vero da tak")
-_NO = _words("0 0.0 n no false f off non nein nee nej não nao falsch faux falso nie ei - null")
+_YES = _words(
+    "1 1.0 y yes true t x on oui o ja j si sí s sim wahr vrai verdadero vero da tak ano kyllä evet "
+    "checked ✓ ✔ ☑ ✅"
+)
+_NO = _words("0 0.0 n no false f off non nein nee nej não nao falsch faux falso nie ei ne unchecked ☐ - null")
+_SAYS_NOTHING = _words("- null")
+_FORBID = frozenset(
+    (
+        "do not allow", "don't allow", "not allowed", "disallow", "do not call", "don't call",
+        "do not contact", "dnc", "opted out", "opted-out", "opt out", "opt-out", "optout", "unsubscribed",
+        "blocked", "not callable", "listed", "registered", "on list", "nicht zulassen", "nicht erlaubt",
+        "nicht anrufen", "gesperrt", "ne pas autoriser", "ne pas appeler", "no permitir", "no llamar",
+        "non consentire",
+    )
+)  # fmt: skip
+_ALLOW = frozenset(
+    (
+        "allow", "allowed", "callable", "can call", "ok to call", "opted in", "opted-in", "opt in",
+        "opt-in", "optin", "subscribed", "clear", "clean", "not listed", "not registered", "not on list",
+        "zulassen", "erlaubt", "autoriser", "permitir", "consentire",
+    )
+)  # fmt: skip
+"""What the value of a column says about calls, whichever way round its header asks."""
 
 
 def dialing_mode(text: str) -> Normal | Fault:
@@ -155,6 +189,22 @@ def yes_no(text: str) -> bool | None:
     if value in _YES:
         return True
     return False if not value or value in _NO else None
+
+
+def call_forbidden(text: str, *, asks_for_leave: bool = False) -> bool | None:
+    """Tell whether a do-not-call column's value says that nobody may call; None where it can't be read.
+
+    ``asks_for_leave`` is true of columns of the other sense (``ContactCallable``), whose no forbids. Words
+    that speak of calls themselves (``Do Not Allow``, ``Opted Out``) mean the same in both. An empty value
+    forbids nothing.
+    """
+    value = " ".join(text.split()).casefold()
+    if not value or value in _SAYS_NOTHING:
+        return False
+    if value in _FORBID or value in _ALLOW:
+        return value in _FORBID
+    said = yes_no(value)
+    return None if said is None else said is not asks_for_leave
 
 
 # --- attributes -----------------------------------------------------------------------------------------

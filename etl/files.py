@@ -12,6 +12,7 @@ from etl.journal import Journal
 from etl.outputs import check_writable
 from etl.reconciler import RESULT_COLUMNS, Files
 from etl.records import SourceSpec
+from etl.remote import is_url, last_name
 from etl.state import input_mode
 
 _WORDS = (".results", ".rejects", ".check", ".undo")
@@ -25,23 +26,31 @@ _BYTES_OF_WAL = 5_000_000
 def files_of(
     source: str, *, results: str = "", rejects: str = "", word: str = "results", plain: bool = False
 ) -> Files:
-    """The paths for an input (a path, or ``-``): as given, else beside the input under its stem.
+    """The paths for an input (a path, ``-`` or a URL): as given, else beside the input under its stem.
 
+    What is no file has its answers in the current folder, a URL's under the last name of its path.
     ``word`` is ``results`` or ``check``; a check writes rejects only where they are asked for, since those
     beside the input are a load's.
     """
-    path = Path("stdin" if source == "-" else source)
-    folder = Path.cwd() if source == "-" else path.absolute().parent
-    stem = path.stem if path.suffix.lower() in {".gz", ".zip"} else path.name
-    stem = Path(stem).stem or stem
+    is_file = source != "-" and not is_url(source)
+    path = Path(source if is_file else last_name(source))
+    folder = path.absolute().parent if is_file else Path.cwd()
+    stem = stem_of(source)
     ending = ".xlsx" if path.suffix.lower() in {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"} else ".csv"
     beside = folder / f"{stem}.rejects{ending}" if word == "results" else None
     return Files(
         results=Path(results).absolute() if results else folder / f"{stem}.{word}.csv",
         rejects=Path(rejects).absolute() if rejects else beside,
         plain=plain,
-        mode=0o600 if source == "-" else input_mode(path),
+        mode=input_mode(path) if is_file else 0o600,
     )
+
+
+def stem_of(source: str) -> str:
+    """The name of an input (a path, ``-`` or a URL) without its ending: ``a`` of ``a.csv.gz``."""
+    name = last_name(source) if source == "-" or is_url(source) else Path(source).name
+    name = Path(name).stem if Path(name).suffix.lower() in {".gz", ".zip"} else name
+    return Path(name).stem or name
 
 
 def check_files(files: Files, *, source: str, rows: int, columns: int) -> None:
@@ -49,7 +58,7 @@ def check_files(files: Files, *, source: str, rows: int, columns: int) -> None:
     if files.results == files.rejects:
         raise OutputError(f"Results and rejects would both go to {files.results}; name two files.")
     for path in filter(None, (files.results, files.rejects)):
-        if source != "-" and path.exists() and Path(source).exists() and path.samefile(source):
+        if path.exists() and Path(source).exists() and path.samefile(source):
             raise OutputError(f"{path} is the input itself; name another file.")
         check_writable(path, rows=rows, columns=columns + len(RESULT_COLUMNS))
 

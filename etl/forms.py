@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 
-import pandas as pd
 import pandera.pandas as pa
 
+from etl import fields
 from etl.columns import Mapping
-from etl.profile import AttributeRule, Profile, normal_header
+from etl.patterns import matcher
+from etl.profile import AttributeRule, Profile, SourceRules, normal_header
+from etl.records import Normal
 
 _FORMS = {
     "externalId": r"[^\x00-\x1f\x7f*?]+",
@@ -35,7 +38,7 @@ def build_schema(profile: Profile, mapping: Mapping) -> pa.DataFrameSchema:
     for name, form in _FORMS.items():
         columns[name] = pa.Column("str", _matches(form, error=f"{name}.form"))
     for _, name, rule in rules_of(profile, mapping):
-        columns[name] = pa.Column("str", _attribute_checks(rule))
+        columns[name] = pa.Column("str", [_check(*test) for test in rule_tests(rule, profile.source)])
     return pa.DataFrameSchema(columns, strict=True, coerce=False)
 
 
@@ -44,38 +47,81 @@ def _matches(pattern: str, *, error: str) -> pa.Check:
     return pa.Check(lambda forms: forms.str.fullmatch(compiled), error=error)
 
 
-def _attribute_checks(rule: AttributeRule) -> list[pa.Check]:
-    checks = []
+def rule_tests(rule: AttributeRule, source: SourceRules) -> Iterator[tuple[str, Callable[[str], bool]]]:
+    """The tests of a rule as (code, whether a trimmed value passes); ``source``: how dates are written."""
     if rule.required:
-        checks.append(pa.Check(lambda values: values != "", error="attribute.required"))
+        yield "attribute.required", bool
+    if rule.type != "text":
+        yield "attribute.type", _or_empty(_is_of_type(rule.type, source))
     if rule.pattern:
-        # Not pandas' contains: it warns of groups, and its engine and dialect depend on what is installed.
-        search = re.compile(rule.pattern).search
-        checks.append(
-            _optional(
-                lambda values: values.map(lambda value: search(value) is not None), error="attribute.pattern"
-            )
-        )
+        # Not pandas' contains: its engine and dialect depend on what is installed, and may take for ever.
+        yield "attribute.pattern", _or_empty(matcher(rule.pattern))
     if (longest := rule.max_length) is not None:
-        checks.append(_optional(lambda values: values.str.len() <= longest, error="attribute.max_length"))
+        yield "attribute.max_length", lambda value: len(value) <= longest
     if rule.allowed:
-        checks.append(_optional(lambda values: values.isin(rule.allowed), error="attribute.allowed"))
-    return checks
+        yield "attribute.allowed", _or_empty(frozenset(rule.allowed).__contains__)
 
 
-def _optional(test: Callable[[pd.Series[str]], pd.Series[bool]], *, error: str) -> pa.Check:
-    """A check that an empty value passes: ``required`` is a rule of its own."""
-    return pa.Check(lambda values: (values == "") | test(values), error=error)
+def _or_empty(test: Callable[[str], bool]) -> Callable[[str], bool]:
+    """A test that an empty value passes: ``required`` is a rule of its own."""
+    return lambda value: not value or test(value)
 
 
-def broken_rule(rule: AttributeRule, check: str, value: str) -> str:
-    """The sentence for ``check``, the code of a rule that a value broke."""
-    return {
-        "attribute.required": "there is no value, and the profile requires one",
-        "attribute.pattern": f"{value} does not match the profile's pattern {rule.pattern}",
-        "attribute.max_length": f"{value} is longer than the profile's {rule.max_length} characters",
-        "attribute.allowed": f"{value} is not one of the profile's values: {', '.join(rule.allowed)}",
-    }[check]
+def _check(code: str, test: Callable[[str], bool]) -> pa.Check:
+    """A check of single values; equal ones, and there are many, are tested once a frame."""
+    return pa.Check(
+        lambda values: values.map({value: test(value) for value in values.unique()}).astype(bool), error=code
+    )
+
+
+_CALLED = {
+    "text": "a text",
+    "integer": "a whole number",
+    "number": "a number such as 1250 or 12.5",
+    "date": "a date that can be read",
+    "boolean": "yes or no",
+    "email": "an e-mail address",
+}
+"""Types of attributes, as a person calls them."""
+
+_TYPES = {
+    "integer": re.compile(r"[+-]?[0-9]+"),
+    "number": re.compile(r"[+-]?[0-9]+([.,][0-9]+)?"),
+    "email": re.compile(r"[^\s@,;<>]+@[^\s@,;<>.]+(\.[^\s@,;<>.]+)+"),
+}
+"""Those that are told by the form of their values alone."""
+
+
+def _is_of_type(kind: str, source: SourceRules) -> Callable[[str], bool]:
+    if kind == "boolean":
+        return lambda value: fields.yes_no(value) is not None
+    if kind == "date":
+        read = partial(fields.date, formats=source.date_formats, order=source.date_order, zone="UTC")
+        return lambda value: isinstance(read(value), Normal)
+    return lambda value: _TYPES[kind].fullmatch(value) is not None
+
+
+def broken_rule(rule: AttributeRule, check: str, *, header: str, value: str) -> str:
+    """The sentence for ``check``, the code of a rule that ``value`` of the column ``header`` broke."""
+    name = header.strip()
+    if check == "attribute.required":
+        return f"{name} has no value, and the profile requires one"
+    must = {
+        "attribute.type": f"be {_CALLED[rule.type]}",
+        "attribute.pattern": f"match the pattern {rule.pattern}",
+        "attribute.max_length": f"have {rule.max_length} characters at most",
+        "attribute.allowed": f"be one of {_listed(rule)}",
+    }
+    return f"{name} must {must[check]} and says {value} (the profile's rule {check.partition('.')[2]})"
+
+
+def _listed(rule: AttributeRule) -> str:
+    more = len(rule.allowed) - _SHOWN
+    return ", ".join(rule.allowed[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+_SHOWN = 10
+"""Allowed values in a sentence."""
 
 
 def rules_of(profile: Profile, mapping: Mapping) -> Iterator[tuple[int, str, AttributeRule]]:

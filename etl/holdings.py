@@ -8,7 +8,7 @@ file: at worst twice what the cheaper way alone would have cost, without knowing
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,12 +42,16 @@ class Holdings(Scratch):
     async def fill(self, pages: AsyncIterable[Sequence[StoredCustomer]]) -> None:
         """Copy the customers of all pages; of several with one externalId, the last."""
         async for page in pages:
-            self._db.execute("BEGIN")
-            self._db.executemany(
-                "INSERT OR REPLACE INTO held VALUES (?, ?)",
-                ((each.external_id, json.encode(each)) for each in page if each.external_id),
-            )
-            self._db.execute("COMMIT")
+            self.keep(page)
+
+    def keep(self, customers: Iterable[StoredCustomer]) -> None:
+        """Copy some customers; of several with one externalId, the last."""
+        self._db.execute("BEGIN")
+        self._db.executemany(
+            "INSERT OR REPLACE INTO held VALUES (?, ?)",
+            ((each.external_id, json.encode(each)) for each in customers if each.external_id),
+        )
+        self._db.execute("COMMIT")
 
     def find(self, external_ids: Sequence[str]) -> dict[str, StoredCustomer]:
         """Those that are held, by externalId."""

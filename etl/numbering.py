@@ -7,28 +7,30 @@ libphonenumber's own; what is added are the readings that it does not tell about
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec import Struct
 from phonenumbers import (
-    SUPPORTED_REGIONS,
-    NumberParseException,
-    PhoneMetadata,
     PhoneNumber,
-    PhoneNumberFormat,
     PhoneNumberType,
     ValidationResult,
-    format_number,
-    is_emergency_number,
     is_possible_number_with_reason,
-    is_valid_short_number_for_region,
     national_significant_number,
     number_type,
-    parse,
-    region_code_for_country_code,
 )
 
+from etl.plans import (
+    Plan,
+    e164_of,
+    is_emergency,
+    is_placeholder,
+    is_short,
+    kind_of,
+    national_of,
+    parsed,
+    plan_of,
+)
 from etl.quoting import quoted
 from etl.records import Fault
 
@@ -57,42 +59,19 @@ class Number(Struct, frozen=True):
     sent: str
 
 
-class Plan(NamedTuple):
-    """What is needed of a region's numbering plan: ``+code``, the trunk and the international prefix."""
-
-    region: str
-    code: int
-    digits: str
-    trunk: str
-    international: str
-
-
 class Context(NamedTuple):
     """What the reading of a cell goes by, and what it gathers.
 
     ``without_zero`` holds, by E.164, the warning for each number that lacks the leading 0 of its region:
-    fine if no other number in the cell has one, since then a spreadsheet took them off.
+    fine if no other number in the cell has one, since then a spreadsheet took them off. ``country`` is what
+    stands in the row's country cell, for messages.
     """
 
     rules: PhoneRules
     plan: Plan | None
     warnings: list[str]
     without_zero: dict[str, str]
-
-
-@lru_cache(maxsize=512)
-def plan_of(region: str) -> Plan | None:
-    """Give the numbering plan of a region, None where there is no such region."""
-    metadata = PhoneMetadata.metadata_for_region(region) if region in SUPPORTED_REGIONS else None
-    if metadata is None or metadata.country_code is None:
-        return None
-    return Plan(
-        region=region,
-        code=metadata.country_code,
-        digits=str(metadata.country_code),
-        trunk=metadata.national_prefix or "",
-        international=metadata.international_prefix or "",
-    )
+    country: str = ""
 
 
 def read_number(digits: str, text: str, *, context: Context) -> Number | Fault:
@@ -103,18 +82,18 @@ def read_number(digits: str, text: str, *, context: Context) -> Number | Fault:
     """
     written = _Written(digits, text, *context)
     plan = context.plan
-    if len(digits) <= _LONGEST_SHORT and _is_emergency(digits.lstrip("+"), plan):
+    if len(digits) <= _LONGEST_SHORT and is_emergency(digits.lstrip("+"), plan):
         return _short(text)
     if digits[0] == "+":
-        number = _parsed(digits, None)
+        number = parsed(digits, None)
     elif plan is None:
         return _without_region(written)
     else:
-        number = _parsed(digits, plan.region)
+        number = parsed(digits, plan.region)
         if _may_be_international(digits, number, plan):
             return _weighed(number, written, plan=plan)
-    if number is None or (kind := _kind(number, context.rules)) is None:
-        return _refused(number, written)
+    if number is None or (kind := written.kind(number)) is None:
+        return _mended(written) or _refused(number, written)
     return _checked(number, written, kind=kind)
 
 
@@ -127,29 +106,11 @@ class _Written(NamedTuple):
     plan: Plan | None
     warnings: list[str]
     without_zero: dict[str, str]
+    country: str
 
-
-def _parsed(digits: str, region: str | None) -> PhoneNumber | None:
-    try:
-        return parse(digits, region)
-    except NumberParseException:
-        return None
-
-
-def _kind(number: PhoneNumber, rules: PhoneRules) -> int | None:
-    """Give the type of a number that passes ``accept``, else None; only valid numbers have a known type."""
-    kind = number_type(number)
-    if kind != PhoneNumberType.UNKNOWN:
-        return kind
-    return kind if rules.accept == "possible" and _is_possible(number) else None
-
-
-def _is_possible(number: PhoneNumber) -> bool:
-    """Tell a number of fitting length that has its area code and no trunk 0 left in front of it."""
-    if is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
-        return False
-    plan = plan_of(region_code_for_country_code(number.country_code or 0))
-    return not number.italian_leading_zero or plan is None or plan.trunk != "0"
+    def kind(self, number: PhoneNumber) -> int | None:
+        """The type of a number that passes the rules' ``accept``, else None."""
+        return kind_of(number, possible=self.rules.accept == "possible")
 
 
 # --- readings that a parse does not tell about ---------------------------------------------------------
@@ -163,62 +124,207 @@ def _may_be_international(digits: str, number: PhoneNumber | None, plan: Plan) -
     return number is not None and number.country_code != plan.code
 
 
+def _abroad(written: _Written) -> PhoneNumber | None:
+    """Give what digits are with a plus before them, if that is a number."""
+    number = parsed("+" + written.digits, None)
+    return number if number is not None and written.kind(number) is not None else None
+
+
+def _is_unusual_abroad(digits: str, number: PhoneNumber, plan: Plan) -> bool:
+    """Tell prefixes that say too little: a single 0 (Cape Verde, Samoa), and 01 where 011 may be meant."""
+    if digits.startswith("011") and plan.code != _NORTH_AMERICA:
+        return True
+    return len(digits) < len(e164_of(number)) + 1
+
+
+_NORTH_AMERICA = 1
+
+
 def _weighed(number: PhoneNumber | None, written: _Written, *, plan: Plan) -> Number | Fault:
     """Read digits that may be national or international: refused, if they can be both."""
-    digits, text, rules, _, warnings, _ = written
+    digits, text, _, _, warnings, *_ = written
     plus = ""
     if digits.startswith("00"):
         plus = "+" + digits[2:]
     elif digits.startswith(plan.digits):
         plus = "+" + digits
-    elif number is not None and len(digits) < len(_e164(number)) + 1:
-        number = None  # Cape Verde and Samoa dial abroad with a single 0: too little to go by
-    # As a number it would lose its zeros: two of them are no national number that the library does not know.
-    bare = None if digits.startswith("00") else PhoneNumber(plan.code, int(digits))
-    readings = {_e164(each): each for each in (number, bare, _parsed(plus, None)) if each is not None}
-    good = {e164: (each, kind) for e164, each in readings.items() if (kind := _kind(each, rules)) is not None}
+    elif number is not None and _is_unusual_abroad(digits, number, plan):
+        number = None
+    abroad = parsed(plus, None)
+    good = _good_readings(number, abroad, written, plan=plan)
+    if len(good) > 1 and abroad is not None and _is_mobile_for_certain(abroad, good.values(), plan):
+        good = {e164_of(abroad): PhoneNumberType.MOBILE}
     if len(good) > 1:
-        reason = f"{quoted(text)} can be read as {' or as '.join(good)}: write it with a plus"
+        return _two_readings(text, good)
+    for only, kind in ((each, good.get(e164_of(each))) for each in (abroad, number) if each is not None):
+        if kind is not None and only is abroad:
+            warnings.append(f"{quoted(text)} has a country code without a plus: read as {e164_of(only)}")
+        if kind is not None:
+            return _checked(only, written, kind=kind)
+    return _mended(written) or _refused(number, written)
+
+
+def _good_readings(
+    number: PhoneNumber | None, abroad: PhoneNumber | None, written: _Written, *, plan: Plan
+) -> dict[str, int]:
+    """Give what the digits may mean as E.164 → type: also what the library would not say of itself.
+
+    Its parse takes the own country code away where what is left is a number, and says nothing of the rest.
+    """
+    digits = written.digits
+    others: list[PhoneNumber | None] = [] if digits[0] == "0" else [PhoneNumber(plan.code, int(digits))]
+    if plan.region in OWN_ZEROS and (number is None or number == abroad or written.kind(number) is None):
+        others.append(parsed("0" + digits, plan.region))
+    readings = {e164_of(each): each for each in (number, abroad, *others) if each is not None}
+    return {e164: kind for e164, each in readings.items() if (kind := written.kind(each)) is not None}
+
+
+def _is_mobile_for_certain(abroad: PhoneNumber, kinds: Iterable[int], plan: Plan) -> bool:
+    """Tell a mobile number after its own country code from the long area numbers of an open plan.
+
+    491701234567 is a German mobile number without its plus. Nobody means by it one of Leer, 0491 701234567,
+    without its 0 and longer than any there.
+    """
+    return (
+        abroad.country_code == plan.code
+        and len(plan.mobile) < _OPEN <= len(plan.fixed)
+        and sorted(kinds) == [PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE]
+        and number_type(abroad) == PhoneNumberType.MOBILE
+    )
+
+
+_MEXICAN = re.compile(r"(?:\+521|521|01|04[45])([1-9][0-9]{9})")
+
+
+def _mended(written: _Written) -> Number | Fault | None:
+    """Read what is no number as it stands, and one for certain by a rule of its country, if there is one.
+
+    Mexico took its mobile 1 and its trunk prefixes 01, 044 and 045 away in 2019, and exports still have them.
+    Where the 0 belongs to the number (Italy, the Ivory Coast, Hungary's 06), a spreadsheet takes it off too.
+    """
+    digits, text, _, plan, warnings, *_ = written
+    home = "MX" if digits.startswith("+521") else plan.region if plan else ""
+    if home == "MX" and (match := _MEXICAN.fullmatch(digits)):
+        number = parsed(match[1], "MX")
+        if number is not None and (kind := written.kind(number)) is not None:
+            warnings.append(f"{quoted(text)} has a prefix that Mexico gave up: read as {e164_of(number)}")
+            return _checked(number, written, kind=kind)
+    if plan is None or digits[0] in "+0" or len(digits) < _SHORTEST_WITHOUT_ZERO:
+        return None
+    number = parsed("0" + digits, plan.region)
+    if number is None or number.country_code != plan.code or (kind := written.kind(number)) is None:
+        return None
+    if _abroad(written) is not None:
+        return _two_readings(text, (e164_of(number), f"+{digits}"))
+    return _guessed_zero(number, written, kind=kind) or _checked(number, written, kind=kind)
+
+
+_COMPACT_DATE = re.compile("(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
+_SHORTEST_WITHOUT_ZERO = 7
+_LONGEST_LOCAL = 8
+_OPEN = 5
+
+
+def _guessed_zero(number: PhoneNumber, written: _Written, *, kind: int) -> Fault | None:
+    """Take digits that lack the leading 0 of their region for a number, unless they may be something else.
+
+    Short ones may lack an area code as well: in an open plan 23125123 is a number of Berlin or of Dortmund.
+    """
+    digits, text, _, plan, _, without_zero, _ = written
+    e164 = e164_of(number)
+    if _COMPACT_DATE.fullmatch(digits):
+        return Fault("phone.date", f"{quoted(text)} looks like a date: if it is a number, write it in full")
+    lengths = plan.lengths(kind) if plan and kind != PhoneNumberType.MOBILE else ()
+    longest = _LONGEST_LOCAL if len(lengths) >= _OPEN else _LONGEST_LOCAL - 1
+    if len(digits) <= longest and lengths and max(lengths) > len(national_significant_number(number)):
+        reason = f"{quoted(text)} lacks its leading 0 or its area code: write it in full"
         return Fault("phone.ambiguous", reason)
-    for e164, (only, kind) in good.items():
-        if e164 == plus:
-            warnings.append(f"{quoted(text)} has a country code without a plus: read as {e164}")
-        return _checked(only, written, kind=kind)
-    return _refused(number, written)
+    without_zero[e164] = f"{quoted(text)} lacks its leading 0: read as {e164}"
+    return None
 
 
 def _without_region(written: _Written) -> Number | Fault:
     digits, text, rules, *_ = written
-    if _is_placeholder(digits):
+    if is_placeholder(digits):
         return _placeholder(text)
     if rules.format != "as-written":
-        reason = f"{quoted(text)} has no country code with a plus, and no region says which country it is in"
-        return Fault("phone.no_region", reason)
+        return Fault("phone.no_region", f"{quoted(text)} {_why_no_region(written)}")
     if not 3 <= len(digits) <= 20:
         return Fault("phone.invalid", f"{quoted(text)} is too {'short' if len(digits) < 3 else 'long'}")
     return Number("", digits)
 
 
+def _why_no_region(written: _Written) -> str:
+    if written.country:
+        return (
+            f"has no country code with a plus, and the country {quoted(written.country)} is not known: "
+            "write its English name or its two letters"
+        )
+    if written.digits.startswith("00"):
+        return "begins with 00, which means a plus in some countries only: write the plus, or set a region"
+    return "has no country code with a plus, and no region says which country it is in"
+
+
+def _meant_otherwise(number: PhoneNumber, written: _Written, *, kind: int) -> Fault | None:
+    """Refuse digits without a plus that are another number too: abroad, or at home with a 0 before them.
+
+    Where numbers of a kind have one length, or nearly so, people who write that many digits mean one. In an
+    open plan almost any digits are valid: 447911123456 is a number in Germany, and a British mobile number.
+    331234567 is a mobile number of the short old kind in Italy, and one of Gallarate without its 0.
+    """
+    digits, text, _, plan, *_ = written
+    if plan is None or digits[0] in "+0":
+        return None
+    other = None
+    if len(plan.lengths(kind)) >= _OPEN or kind == PhoneNumberType.VOICEMAIL:
+        other = _abroad(written)
+    elif plan.region in OWN_ZEROS:
+        other = parsed("0" + digits, plan.region)
+        short = kind == PhoneNumberType.MOBILE and len(digits) < max(plan.mobile)
+        other = other if other is not None and (short or written.kind(other) == kind) else None
+    if other is None or written.kind(other) is None or e164_of(other) == e164_of(number):
+        return None
+    return _two_readings(text, (e164_of(number), e164_of(other)))
+
+
+OWN_ZEROS = frozenset({"BJ", "CG", "CI", "GA", "IT", "SM", "VA"})
+"""Where a 0 belongs to the number, also after the country code."""
+
+
+def _two_readings(text: str, readings: Iterable[str]) -> Fault:
+    reason = f"{quoted(text)} can be read as {' or as '.join(readings)}: write it with a plus"
+    return Fault("phone.ambiguous", reason)
+
+
 # --- what is not dialled -------------------------------------------------------------------------------
+
+
+_NOT_CALLED = {
+    PhoneNumberType.PREMIUM_RATE: ("premium", "a premium rate number: these are not called"),
+    PhoneNumberType.PAGER: ("pager", "a pager, not a telephone"),
+    PhoneNumberType.VOICEMAIL: ("voicemail", "a voicemail box, not a telephone"),
+}
 
 
 def _checked(number: PhoneNumber, written: _Written, *, kind: int) -> Number | Fault:
     """Give the number in its forms, unless it is one that must not be dialled."""
-    digits, text, rules, plan, _, without_zero = written
-    if kind == PhoneNumberType.PREMIUM_RATE and not rules.premium:
-        return Fault("phone.premium", f"{quoted(text)} is a premium rate number: these are not called")
-    if kind == PhoneNumberType.PAGER:
-        return Fault("phone.pager", f"{quoted(text)} is a pager, not a telephone")
-    if _is_placeholder(str(number.national_number)):
+    digits, text, rules, plan, *_ = written
+    doubt = _meant_otherwise(number, written, kind=kind)
+    if doubt is None and plan is not None and plan.trunk == "0" and digits[0] not in "+0":
+        doubt = _guessed_zero(number, written, kind=kind) if national_of(number) == "0" + digits else None
+    if doubt is not None:
+        return doubt
+    if kind in _NOT_CALLED and not (kind == PhoneNumberType.PREMIUM_RATE and rules.premium):
+        code, what = _NOT_CALLED[kind]
+        return Fault(f"phone.{code}", f"{quoted(text)} is {what}")
+    if is_placeholder(str(number.national_number)):
         return _placeholder(text)
-    if plan is not None and plan.trunk == "0" and digits[0] not in "+0" and _national(number) == "0" + digits:
-        without_zero[_e164(number)] = f"{quoted(text)} lacks its leading 0: read as {_e164(number)}"
     return _in_form(number, written)
 
 
 def _in_form(number: PhoneNumber, written: _Written) -> Number | Fault:
     digits, text, rules, plan, *_ = written
-    e164 = _e164(number)
+    e164 = e164_of(number)
     match rules.format:
         case "digits":
             return Number(e164, e164[1:])
@@ -229,21 +335,22 @@ def _in_form(number: PhoneNumber, written: _Written) -> Number | Fault:
             if home is None or home.code != number.country_code:
                 reason = f"{quoted(text)} is in another country, and can't be sent in national form"
                 return Fault("phone.foreign", reason)
-            return Number(e164, _national(number))
+            return Number(e164, national_of(number))
     return Number(e164, e164)
 
 
 def _refused(number: PhoneNumber | None, written: _Written) -> Fault:
     """Say as well as can be known why the digits are no number."""
-    digits, text, rules, plan, *_ = written
-    if _is_placeholder(digits.lstrip("+")):
+    digits, text, _, plan, *_ = written
+    if is_placeholder(digits.lstrip("+")):
         return _placeholder(text)
+    if digits.startswith("+00"):
+        return Fault("phone.invalid", f"{quoted(text)} begins with a plus and 00: leave only one of them")
     if digits[0] == "+" or plan is None:
         return Fault("phone.invalid", f"{quoted(text)} {_what_is_wrong(number)}")
-    if len(digits) <= _LONGEST_SHORT and _is_short(digits, plan):
+    if len(digits) <= _LONGEST_SHORT and is_short(digits, plan):
         return _short(text)
-    abroad = _parsed("+" + digits, None)
-    if digits[0] != "0" and abroad is not None and _kind(abroad, rules) is not None:
+    if digits[0] != "0" and _abroad(written) is not None:
         meant = quoted(f"+{digits}")
         reason = f"{quoted(text)} is not a number in {plan.region}: if it is {meant}, write the plus"
         return Fault("phone.ambiguous", reason)
@@ -267,40 +374,3 @@ def _short(text: str) -> Fault:
 
 def _placeholder(text: str) -> Fault:
     return Fault("phone.placeholder", f"{quoted(text)} looks like a placeholder, not a real number")
-
-
-_RUNS = ("1234567890", "9876543210")
-
-
-def _is_placeholder(digits: str) -> bool:
-    """Tell 000000, 07777777777 and 1234567890 from a number that somebody answers."""
-    rest = digits.lstrip("0")
-    return not rest or (len(rest) > 4 and (not rest.strip(rest[0]) or any(rest in run for run in _RUNS)))
-
-
-@lru_cache(maxsize=4096)
-def _is_emergency(digits: str, plan: Plan | None) -> bool:
-    """Tell an emergency number of the plan's region, or of any region where there is no plan."""
-    regions = SUPPORTED_REGIONS if plan is None else {plan.region}
-    return any(is_emergency_number(digits, region) for region in regions)
-
-
-def _is_short(digits: str, plan: Plan) -> bool:
-    number = PhoneNumber(country_code=plan.code, national_number=int(digits))
-    return is_valid_short_number_for_region(number, plan.region)
-
-
-# --- forms ---------------------------------------------------------------------------------------------
-
-_NOT_DIGIT = re.compile(r"[^0-9]")
-
-
-def _e164(number: PhoneNumber) -> str:
-    if number.italian_leading_zero:
-        return f"+{number.country_code}{national_significant_number(number)}"
-    return f"+{number.country_code}{number.national_number}"
-
-
-def _national(number: PhoneNumber) -> str:
-    """Give the digits that are dialled within the number's own country, trunk prefix and all."""
-    return _NOT_DIGIT.sub("", format_number(number, PhoneNumberFormat.NATIONAL))

@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import force_setattr, replace
 
-from etl.columns import Mapping, map_columns
-from etl.errors import ConfigError, InputChangedError, InputError, ProfileError
+from etl.columns import Mapping, fit, map_columns
+from etl.dateorder import date_evidence
+from etl.errors import ConfigError, InputChangedError, InputError
 from etl.link import SIMULATOR
 from etl.profile import Profile
+from etl.quoting import counted
 from etl.reconciler import Files
-from etl.records import CampaignRef, Manifest, RowStatus, SourceSpec
+from etl.records import CampaignRef, Manifest, RowStatus, SourceSpec, SuppressionList
+from etl.remote import is_url, shown
 from etl.settings import Settings
+from etl.spooling import spool
+from etl.state import StateFolder
 from etl.survey import SurveyOptions, fingerprint, survey
 
-_DECIDING = ("duplicates_by", "existing", "strict", "stop_batch_if_invalid", "on_unknown", "marker")
+_DECIDING = (
+    "duplicates_by",
+    "duplicates_across",
+    "existing",
+    "strict",
+    "stop_batch_if_invalid",
+    "on_unknown",
+    "marker",
+)
 """Settings that decide what becomes of a row; the others only say how fast and from where."""
 _DISTRIBUTIONS = ("obi-import", "phonenumbers", "pandas", "pandera")
 
@@ -28,8 +43,11 @@ _DISTRIBUTIONS = ("obi-import", "phonenumbers", "pandas", "pandera")
 class Order(Struct, frozen=True, kw_only=True):
     """What is asked of ``load`` or ``check``.
 
-    ``input`` is a path or ``-``. ``campaign`` is an id or an exact name. ``results`` and ``rejects`` are
-    paths, by default beside the input. ``flags`` are the words that gave the profile, for further commands.
+    ``input`` is a path, ``-`` or a URL. A URL stands there without its secrets, and whole in ``url``, which
+    is never shown or kept. ``campaign`` is an id or an exact name. ``results`` and ``rejects`` are paths, by
+    default beside the input. ``flags`` are the words that gave the profile, for further commands.
+    ``suppress`` names do-not-call lists beside the profile's (files, patterns, perhaps behind ``ids:`` or the
+    like), ``if_loaded`` (``warn``, ``delete``) beats the profile's.
     """
 
     input: str
@@ -40,6 +58,24 @@ class Order(Struct, frozen=True, kw_only=True):
     rejects: str = ""
     new_run: bool = False
     simulate: bool = False
+    url: str = ""
+    suppress: tuple[str, ...] = ()
+    if_loaded: str = ""
+
+    def __post_init__(self) -> None:
+        if is_url(self.input) and not self.url:
+            force_setattr(self, "url", self.input)
+            force_setattr(self, "input", shown(self.input))
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the input is a file that stays where it is; else there is only our copy of it."""
+        return self.input != "-" and not self.url
+
+    @property
+    def label(self) -> str:
+        """What sentences call the input."""
+        return "standard input" if self.input == "-" else self.input
 
 
 class Plan(Struct, frozen=True):
@@ -55,6 +91,7 @@ class Plan(Struct, frozen=True):
     server: str
     count: Callable[[], dict[RowStatus, int]]
     around: tuple[str, ...] = ()
+    lists: tuple[SuppressionList, ...] = ()
 
 
 def campaign_of(order: Order) -> str:
@@ -62,20 +99,54 @@ def campaign_of(order: Order) -> str:
     return order.campaign or order.profile.campaign
 
 
+def if_loaded_of(order: Order) -> str:
+    """What to do where a suppressed row's customer is in the campaign, by the order or else its profile."""
+    return order.if_loaded or order.profile.suppress.if_loaded
+
+
+@contextlib.contextmanager
+def copied(order: Order, settings: Settings, state: StateFolder) -> Iterator[Path]:
+    """The input to read: our own copy, since a CRM may overwrite its export while we work."""
+    if order.is_file and settings.spool == "never":
+        yield Path(order.input).absolute()
+        return
+    with state.incoming() as copy:
+        stdin = sys.stdin.buffer if order.input == "-" else None
+        spool(order.url or stdin or Path(order.input), copy)
+        yield copy
+
+
 def survey_input(order: Order, source: Path) -> tuple[SourceSpec, Mapping]:
     """Survey the input at ``source`` and map its columns.
 
-    Raises InputError, also for a header without rows where the profile does not expect that, and
-    ProfileError, also for a do-not-call list: a load without it would call people who must not be called.
+    Raises InputError, also for a header without rows where the profile does not expect that and for dates of
+    two orders, and ProfileError.
     """
-    if lists := ", ".join(order.profile.suppress.files):
-        raise ProfileError(
-            f"The profile names do-not-call lists (suppress.files: {lists}), which this version does not "
-            "apply, so nothing is sent; take those people out of the input, and the key out of the profile."
+    spec = survey_only(order, source)
+    rows = order.profile.expect.rows
+    if spec.rows == 0 and not (rows and rows[0] == 0):
+        raise InputError(
+            f"{order.label} has a header and no rows; a profile's [expect] rows = [0, …] would allow that."
         )
+    mapping = map_columns(spec.columns, order.profile)
+    if "date" not in mapping.fields:
+        return spec, mapping
     rules = order.profile.source
-    name = "standard input" if order.input == "-" else order.input
-    spec = survey(
+    dates = date_evidence(
+        source,
+        spec,
+        mapping.fields["date"],
+        formats=rules.date_formats,
+        order=rules.date_order,
+        name=order.label,
+    )
+    return replace(spec, evidence=(*spec.evidence, *filter(None, [dates.sentence]))), mapping
+
+
+def survey_only(order: Order, source: Path) -> SourceSpec:
+    """What the input at ``source`` is, before its columns are mapped. Raises InputError."""
+    rules = order.profile.source
+    return survey(
         source,
         SurveyOptions(
             encoding=rules.encoding,
@@ -83,22 +154,18 @@ def survey_input(order: Order, source: Path) -> tuple[SourceSpec, Mapping]:
             sheet=rules.sheet,
             header_row=rules.header_row,
             hidden=rules.hidden,
+            fit=partial(fit, profile=order.profile),
         ),
-        name=name,
+        name=order.label,
     )
-    rows = order.profile.expect.rows
-    if spec.rows == 0 and not (rows and rows[0] == 0):
-        raise InputError(
-            f"{name} has a header and no rows; a profile's [expect] rows = [0, …] would allow that."
-        )
-    return spec, map_columns(spec.columns, order.profile)
 
 
 def around(settings: Settings) -> tuple[str, ...]:
     """What the settings want done around the sending, in sentences."""
+    first = counted(settings.canary or 0, "customer")
     said = (
         (settings.pause_first, "the campaign is paused before anything is sent"),
-        (settings.canary, f"{settings.canary} customers go ahead, the others only if all of these arrive"),
+        (settings.canary, f"first go {first}, the others only if all of these arrive"),
         (settings.max_errors, f"sending stops once more than {settings.max_errors} rows are bad"),
         (settings.marker, f"agents see the run's id as the attribute {settings.marker!r}"),
         (settings.verify, "every created customer is read back"),
@@ -127,12 +194,13 @@ def manifest_of(
     campaign: CampaignRef,
     files: Files,
     server: str,
+    lists: tuple[SuppressionList, ...] = (),
 ) -> Manifest:
     """All that the run goes by from now on."""
     return Manifest(
         run=run,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
-        input=order.input if order.input == "-" else str(Path(order.input).absolute()),
+        input=str(Path(order.input).absolute()) if order.is_file else order.input,
         source=str(source),
         base_url=server,
         campaign=campaign,
@@ -145,6 +213,8 @@ def manifest_of(
         asked_campaign=campaign_of(order),
         flags=order.flags,
         simulated=server == SIMULATOR,
+        lists=lists,
+        if_loaded=if_loaded_of(order),
     )
 
 
@@ -160,7 +230,7 @@ def refuse_other_rules(order: Order, settings: Settings, manifest: Manifest, *, 
         if given[name] != manifest.settings.get(name, given[name])
     ]
     if order.profile.frozen() != manifest.profile:
-        other.insert(0, "--profile, --region or --hidden")
+        other.insert(0, "--profile, --region, or what was stated of the input")
     if other:
         raise ConfigError(
             f"Run {manifest.run} of this content is not finished and began with other rules "

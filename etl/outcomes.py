@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from etl.obi.models import ItemResult, StoredCustomer
 from etl.payload import differences, is_of_this_run
-from etl.records import Batch, Item, RowOutcome, RowStatus
+from etl.records import Batch, Customer, Item, RowOutcome, RowStatus
 
 
 def created(item: Item, sent: Batch, stored_id: str) -> RowOutcome:
@@ -35,7 +35,9 @@ def found(
     said_so = item.said == 201
     if item.in_doubt and (said_so or is_of_this_run(item.customer, stored, between=between, marker=marker)):
         return created(item, sent, stored.id)
-    warning = _what_is_there(item, stored)
+    doubt = "cannot tell whether this run created it"
+    first = doubt if item.in_doubt else "it was in the campaign before"
+    warning = ", ".join([first, *what_is_there(item.customer, stored)])
     if existing == "fail" and not item.in_doubt:
         error = "the externalId is in the campaign already"
         outcome = _outcome(
@@ -111,10 +113,10 @@ def _outcome(
     )
 
 
-def _what_is_there(item: Item, stored: StoredCustomer) -> str:
-    doubt = "cannot tell whether this run created it"
-    told = [doubt if item.in_doubt else "it was in the campaign before"]
-    differ = differences(item.customer, stored)
+def what_is_there(customer: Customer, stored: StoredCustomer) -> list[str]:
+    """What a person should know of a customer that has the externalId already, in words."""
+    differ = differences(customer, stored)
+    told = []
     if "numbers" in differ:
         told.append(f"its numbers there are {';'.join(stored.number_list)}")
     if others := [name for name in differ if name != "numbers"]:
@@ -123,4 +125,4 @@ def _what_is_there(item: Item, stored: StoredCustomer) -> str:
         told.append(f"last result {stored.result}")
     if stored.modification_date:
         told.append(f"changed last {stored.modification_date}")
-    return ", ".join(told)
+    return told

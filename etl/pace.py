@@ -20,6 +20,9 @@ _REMEMBERED = 60
 _SHORTEST_HOLD, _LONGEST_HOLD = 4, 16
 """Rounds between two tries of a neighbouring limit; tries that fail make them rarer."""
 
+_SPARED = 16
+"""Good answers after a strain, for each place, until a fixed number takes back a place that it gave up."""
+
 _SHORTEST_TRUCE, _LONGEST_TRUCE = 32, 512
 """Rounds until a limit that strained the server is tried again; one that fails soon makes it rarer."""
 
@@ -28,7 +31,8 @@ class Pace:
     """A gate that lets ``limit`` deliveries through at a time, and none while it rests.
 
     Fixed at ``start`` unless ``most`` is larger: then ``Climb`` says how many, by what comes through in a
-    second. ``clock`` gives seconds from anywhere.
+    second. A fixed number gives up a place for each one who is told to rest, and takes it back after a while
+    of good answers. ``clock`` gives seconds from anywhere.
     """
 
     def __init__(
@@ -46,12 +50,14 @@ class Pace:
         self._sleep = sleep
         self._rests_until = clock()
         self._busy = 0
+        self._given_up = 0
+        self._good = 0
         self._changed = asyncio.Condition()
 
     @property
     def limit(self) -> int:
         """Deliveries that may be under way now."""
-        return self._climb.limit if self._climb else self._fixed
+        return self._climb.limit if self._climb else self._fixed - self._given_up
 
     async def __aenter__(self) -> None:
         async with self._changed:
@@ -76,12 +82,20 @@ class Pace:
 
     def rest(self, seconds: float) -> None:
         """Let nothing further through for so long: one was told to slow down, and that holds for all."""
+        if not self._climb:
+            self._given_up = min(self._given_up + 1, self._fixed - 1)
+            self._good = 0
         self._rests_until = max(self._rests_until, self._clock() + seconds)
 
     def well(self) -> None:
         """Note a good answer."""
         if self._climb:
             self._climb.well()
+        elif self._given_up:
+            self._good += 1
+            if self._good >= _SPARED * self.limit:
+                self._given_up -= 1
+                self._good = 0
 
     def strained(self) -> None:
         """Note a 429, a 5xx or an answer that did not come."""

@@ -6,38 +6,44 @@ since a plain parse also makes valid numbers of fractions, dates, ``12345/67`` a
 country code without a plus. This module takes a cell apart and knows what rows want of their cells;
 ``etl.numbering`` reads one number.
 
-Fault codes: ``phone.missing``, ``unreadable``, ``digits_lost``, ``fraction``, ``date``, ``letters``,
-``fax``, ``ambiguous``, ``no_region``, ``short``, ``placeholder``, ``invalid``, ``premium``, ``pager``,
-``foreign``, each after ``phone.``.
+Fault codes: ``phone.missing``, ``do_not_call``, ``unreadable``, ``digits_lost``, ``fraction``, ``date``,
+``letters``, ``fax``, ``ambiguous``, ``no_region``, ``short``, ``placeholder``, ``invalid``, ``premium``,
+``pager``, ``voicemail``, ``foreign``, each after ``phone.``.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
+from itertools import pairwise
 
 from msgspec import Struct
 from phonenumbers import PhoneNumberType, convert_alpha_characters_in_number, number_type, parse
 
-from etl.numbering import Context, Number, PhoneRules, plan_of, read_number
+from etl import phonetext as shapes
+from etl.numbering import Context, Number, PhoneRules, read_number
+from etl.plans import plan_of
 from etl.quoting import quoted
 from etl.records import Fault
-from etl.regions import region_of, time_zone_of
+from etl.regions import dial_code, region_of, says_region, time_zone_of
 
 __all__ = [
     "CellReading",
     "Number",
     "PhoneRules",
     "Phones",
+    "dial_code",
     "mask",
     "read_cell",
     "read_row",
     "region_of",
+    "says_region",
     "time_zone_of",
 ]
 
 _LONGEST_CELL = 500
+_LONGEST_DATE = 13
+ONLY_THREE = "only the first three numbers are sent"
 _MOST_NUMBERS = 3  # the interface's document: numbers holds up to three
 
 
@@ -52,58 +58,83 @@ class CellReading(Struct, frozen=True):
 class Phones(Struct, frozen=True, kw_only=True):
     """The numbers of a row, at most three, or the fault that leaves it without any.
 
-    ``at`` is the index of the cell that the fault is about, 0 where there is no fault.
+    ``at`` is the index of the cell that the fault is about, 0 where there is no fault. ``beyond`` are good
+    numbers after the third. ``places`` are the indexes of the cells of both, ``bad`` those of cells of which
+    something was left out. ``notes`` are the cells that say not to call, with what they say: such a row has
+    no fault for want of a number.
     """
 
     numbers: tuple[Number, ...] = ()
+    beyond: tuple[Number, ...] = ()
+    places: tuple[int, ...] = ()
+    bad: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
     fault: Fault | None = None
     at: int = 0
+    notes: tuple[tuple[int, Fault], ...] = ()
 
 
 def read_row(
-    cells: Sequence[str], rules: PhoneRules, *, region: str | None = None, strict: bool = False
+    cells: Sequence[str],
+    rules: PhoneRules,
+    *,
+    region: str | None = None,
+    country: str = "",
+    strict: bool = False,
 ) -> Phones:
     """Give the numbers of a row's phone ``cells``, which stand in priority order.
 
     Numbers come without repeats, the first three good ones. ``region`` beats the one in ``rules``; ``""``
-    says that none is known. ``strict`` lets the first cell with content decide alone (the ``numbers``
-    field): no other one is looked at, should it be bad.
+    says that none is known, and ``country`` what is written where it should stand. ``strict`` lets the
+    first cell with content decide alone (the ``numbers`` field): no other one is looked at, should it be
+    bad. The number of a cell with a note that says not to call is never among them.
     """
-    numbers: dict[str, Number] = {}
+    numbers: dict[str, tuple[Number, int]] = {}
     faults: list[tuple[int, Fault]] = []
     warnings: list[str] = []
     filled = [(at, cell) for at, cell in enumerate(cells) if cell.strip()]
     for at, cell in filled[:1] if strict else filled:
-        reading = read_cell(cell, rules, region=region)
+        reading = read_cell(cell, rules, region=region, country=country)
         for number in reading.numbers:
-            numbers.setdefault(number.e164 or number.sent, number)
+            numbers.setdefault(number.e164 or number.sent, (number, at))
         faults += [(at, fault) for fault in reading.faults]
         warnings += reading.warnings
+    notes = tuple(each for each in faults if each[1].code == _DO_NOT_CALL)
+    faults = [each for each in faults if each not in notes]
+    if notes and not numbers:
+        return Phones(warnings=tuple(warnings), notes=notes)
     if not numbers or (faults and rules.bad_beside_good == "reject"):
         at, fault = faults.pop(0) if faults else (0, _MISSING)
-        return Phones(warnings=(*warnings, *(other.reason for _, other in faults)), fault=fault, at=at)
+        told = (*warnings, *(other.reason for _, other in faults))
+        return Phones(warnings=told, fault=fault, at=at, notes=notes)
     warnings += [f"left out: {fault.reason}" for _, fault in faults]
-    good = tuple(numbers.values())
+    good = tuple(number for number, _ in numbers.values())
     if len(good) > _MOST_NUMBERS:
         left = ", ".join(number.sent for number in good[_MOST_NUMBERS:])
-        warnings.append(f"only the first three numbers are sent, not {left}")
-    return Phones(numbers=good[:_MOST_NUMBERS], warnings=tuple(warnings))
+        warnings.append(f"{ONLY_THREE}, not {left}")
+    return Phones(
+        numbers=good[:_MOST_NUMBERS],
+        beyond=good[_MOST_NUMBERS:],
+        places=tuple(at for _, at in numbers.values()),
+        bad=tuple(at for at, _ in faults),
+        warnings=tuple(warnings),
+        notes=notes,
+    )
 
 
-def read_cell(text: str, rules: PhoneRules, *, region: str | None = None) -> CellReading:
+def read_cell(text: str, rules: PhoneRules, *, region: str | None = None, country: str = "") -> CellReading:
     """Read one phone cell as written: no, one or several numbers. Never raises, whatever the text.
 
     An empty cell, and words that stand for emptiness (``n/a``), give a reading without anything in it.
     """
-    context = Context(rules, plan_of(rules.region if region is None else region), [], {})
+    context = Context(rules, plan_of(rules.region if region is None else region), [], {}, country)
     found: Sequence[Number | Fault]
-    if _PLAIN.fullmatch(text):
+    if shapes.PLAIN.fullmatch(text):
         found = (_read_plain(text, context),)
     elif len(text) > _LONGEST_CELL:
         found = (Fault("phone.unreadable", f"{quoted(text)} is too long to be a phone number"),)
     else:
-        found = _read_cell(_to_ascii(text).strip(), context)
+        found = _read_cell(shapes.plain_text(text), context)
     if context.without_zero:
         found = _zeros_weighed(found, context)
     return CellReading(
@@ -122,33 +153,38 @@ def mask(number: str) -> str:
 # --- a cell -------------------------------------------------------------------------------------------
 
 _MISSING = Fault("phone.missing", "there is no phone number in this row")
+_DO_NOT_CALL = "phone.do_not_call"
 _DIGIT = re.compile(r"\d")
 
-_NOTHING = frozenset(
-    """n/a|na|n.a.|n.a|none|no|null|nil|nan|tbc|tbd|unknown|not available|not provided|not given|no phone
-    |no number|unbekannt|keine|kein|nein|k.a.|keine angabe|inconnu|aucun|sans|desconocido|ninguno
-    |x|xx|xxx""".replace("\n    ", "").split("|")
-)
-_EXCEL_TEXT = re.compile(r'="(.*)"|"(.*)"', re.DOTALL)
-_STRONG = re.compile(
-    r"[|\n\r\v\f\u2028\u2029\x85]|:::|&|;(?!\s*(?:ext\b|[a-z-]+=))|\s(?:or|and|oder|und|ou|et|o|y)\s",
-    re.IGNORECASE,
-)
-_EXTENSION = re.compile(
-    r"(?P<head>.*[\d)])(?P<gap>[\s,;.(-]*)"
-    r"(?:(?:extension|extn?|durchwahl|dw|poste|interno|int|anexo|ramal|apparat|app|toestel)[\s.:=#]*"
-    r"|(?P<mark>[x#])\s*)(?P<extension>\d{1,7})#?\)?",
-    re.IGNORECASE | re.DOTALL,
-)
+_EXCEL_TEXT = re.compile(r'="([^"]*)"|"([^"]*)"')
 
 
 def _read_cell(text: str, context: Context) -> Sequence[Number | Fault]:
+    bare = shapes.LABEL_BEFORE.sub("", text, count=1)
+    if shapes.PLAIN.fullmatch(bare):
+        return (_read_plain(bare, context),)
+    if shapes.DO_NOT_CALL.search(text):
+        reason = f"{quoted(text)} says not to call: if that is wrong, leave only the number in the cell"
+        return (Fault(_DO_NOT_CALL, reason),)
     bare = _unwrapped(text)
     if bare != text:
         context.warnings.append("the quotation mark of a spreadsheet around the number was taken off")
-    if _VANITY.fullmatch(bare) and not (_LABEL_AFTER.search(bare) or _FAX.search(bare)):
+    if _VANITY.fullmatch(bare) and not (shapes.LABEL_AFTER.search(bare) or shapes.FAX.search(bare)):
         return (_read_vanity(bare, context),)
-    return [each for piece in _STRONG.split(bare) for each in _read_list(piece.strip(), context)]
+    pieces = [piece.strip() for piece in shapes.STRONG.split(bare)]
+    if any(_is_broken(first, second, context) for first, second in pairwise(pieces)):
+        return (_ambiguous(text),)
+    return [each for piece in pieces for each in _read_list(piece, context)]
+
+
+def _is_broken(first: str, second: str, context: Context) -> bool:
+    """Tell one number that was broken in two (``030 2312`` and ``5123`` on the next line) from two."""
+    if not (shapes.PLAIN.fullmatch(first) and _REST.fullmatch(second)):
+        return False
+    aside = context._replace(warnings=[], without_zero={})
+    return not isinstance(_read_plain(second, aside), Number) and isinstance(
+        _read_plain(f"{first} {second}", aside), Number
+    )
 
 
 def _zeros_weighed(found: Sequence[Number | Fault], context: Context) -> Sequence[Number | Fault]:
@@ -176,7 +212,7 @@ def _unwrapped(text: str) -> str:
 
 
 def _is_nothing(text: str) -> bool:
-    return text.lower() in _NOTHING or not any(map(str.isalnum, text))
+    return text.lower() in shapes.NOTHING or not any(map(str.isalnum, text))
 
 
 def _read_list(text: str, context: Context) -> Sequence[Number | Fault]:
@@ -185,9 +221,9 @@ def _read_list(text: str, context: Context) -> Sequence[Number | Fault]:
         return (fault,)
     if _is_nothing(text):
         return ()
-    if _FRACTION.fullmatch(text):
-        return (_read_plain(text.replace(",", "."), context),)
-    if (match := _EXTENSION.fullmatch(text)) and _is_extension(match):
+    if "," in text and (match := shapes.FRACTION.fullmatch(text)) and (match[1] or "").isdecimal():
+        return (_read_decimals(match, context),)
+    if (match := shapes.EXTENSION.fullmatch(text)) and _is_extension(match):
         context.warnings.append(f"the extension {match['extension']} was left out")
         text = match["head"]
     for separator in ",/":
@@ -223,7 +259,7 @@ def _read_parts(
     ):
         context.warnings.extend(aside.warnings)
         return [each for _, each in found]
-    text = _LABEL_BEFORE.sub("", text, count=1)
+    text = shapes.LABEL_BEFORE.sub("", text, count=1)
     if separator == "/" and parts[0] not in good and _AREA_SLASH.fullmatch(text):
         return (_read_one(text.replace("/", " "), context),)
     return (_ambiguous(text),)
@@ -231,17 +267,8 @@ def _read_parts(
 
 # --- one number ---------------------------------------------------------------------------------------
 
-_PLAIN = re.compile(r" *(?:\+ ?|\(\+?|\+ ?\()?[0-9][0-9 ().-]{0,40}")
 _PUNCTUATION = str.maketrans("", "", " ().-")
-_DATE = re.compile(
-    r"(?:(?:19|20)\d\d([-./ ])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12]\d|3[01])"
-    r"|(?:0?[1-9]|[12]\d|3[01])([-./ ])(?:0?[1-9]|[12]\d|3[01])\2(?:19|20)\d\d"
-    r"|(?:0?[1-9]|[12]\d|3[01])([-./])(?:0?[1-9]|[12]\d|3[01])\3\d\d)"
-    r"(?:[ T,]+\d\d?:\d\d.*)?"
-)
-_CUT = re.compile(r"[+-]?\d+(?:[.,]\d*)?[eE][+-]?\d+|#+")
-_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!)", re.IGNORECASE)
-_FRACTION = re.compile(r"([^.,]*)[.,](\d{1,2}|(?<=\d{7}[.,])\d{3})|.*\.\d")
+_REST = re.compile(r"[ ().-]*(?:[0-9][ ().-]*){1,6}")
 _BRACKETS = re.compile(
     r"\(\+?[\d .-]+\)|\(\+ ?\d{1,3}\)[ .-]*(?:\(0\))?[\d .-]{4,}"
     r"|\+?[\d .-]{0,8}(?:\([\d .-]{1,8}\)[ .-]*){1,2}[\d .-]{4,}"
@@ -251,18 +278,7 @@ _AREA_SLASH = re.compile(
     r"/[ -]*[1-9](?:[ .-]*\d){4,} *"
 )
 
-_WORD = (
-    r"(?:mobile?|mob|movil|móvil|cell|cellular|handy|portable|tel|tele(?:ph|f)one?|téléphone|teléfono|"
-    r"telefono|phone|ph|home|work|office|business|direct|main|landline|primary|other|whatsapp|privat|"
-    r"private|büro|buero|geschäftlich|bureau|festnetz)"
-)
-_LABEL_BEFORE = re.compile(
-    rf"(?:(?:tel|callto):(?://)?|(?:{_WORD}[ ./-]*)+(?:(?:no|nr|number|nummer)\b\.?)?[ :.-]*"
-    r"|\([mthwop]\)\s*|[mthwop][:.]\s*)(?=[\d(+])",
-    re.IGNORECASE,
-)
-_LABEL_AFTER = re.compile(rf"(?<=[\d)])(?:\s+{_WORD}|\s*\((?:{_WORD}|[mthwop])\))\.?$", re.IGNORECASE)
-_FAX = re.compile(r"(?:\b|_)(?:tele)?fax|télécopie|^f[:.]|\(f\)", re.IGNORECASE)
+_OPTIONAL_ZERO = re.compile(r"(?P<code>(?:\(?\+|\(?00|[1-9])[0-9 ().-]*?)\( ?0 ?\)(?P<rest>[0-9 ().-]*)")
 _VANITY = re.compile(r"\+?[0-9() .-]*[0-9)][ .-]*[A-Z](?:[A-Z .-]*[A-Z])")
 _LOOK_ALIKES = frozenset("OILSBZ .-")
 _SERVICES = frozenset(
@@ -278,31 +294,68 @@ _SERVICES = frozenset(
 
 def _read_one(text: str, context: Context) -> Number | Fault:
     """Read one number that may have a label before or after it."""
-    if _FAX.search(text):
+    if shapes.FAX.search(text):
         return Fault("phone.fax", f"{quoted(text)} is a fax number")
-    bare = _LABEL_AFTER.sub("", _LABEL_BEFORE.sub("", text, count=1)).strip()
-    if _PLAIN.fullmatch(bare):
+    bare = shapes.LABEL_AFTER.sub("", shapes.LABEL_BEFORE.sub("", text, count=1)).strip()
+    if shapes.PLAIN.fullmatch(bare):
         return _read_plain(bare, context)
-    if "+" in bare.lstrip("(+"):
+    if "+" in bare.lstrip("(+=-"):
         return _ambiguous(text)
     if any(map(str.isalpha, bare)):
-        return Fault("phone.letters", f"{quoted(text)} has letters in it")
-    return Fault("phone.unreadable", f"{quoted(text)} can't be read as a phone number")
+        reason = f"{quoted(text)} has letters or words beside the digits: leave only the number in the cell"
+        return Fault("phone.letters", reason)
+    return _unreadable(text)
 
 
 def _read_plain(text: str, context: Context) -> Number | Fault:
     """Read digits with spaces, dots, dashes and brackets between them, and perhaps a plus before them."""
     text = text.strip()
-    if _DATE.fullmatch(text):
-        return _date(text)
-    if "." in text and (match := _FRACTION.fullmatch(text)):
-        if not match[1] or not match[1].isdecimal() or match[2].strip("0"):
-            return _fraction(text)
-        context.warnings.append(f"{quoted(text)} was a number cell: its decimals were taken off")
-        text = match[1]
-    if ("(" in text or ")" in text) and not _BRACKETS.fullmatch(text):
-        return _ambiguous(text)
+    if len(text) <= _LONGEST_DATE and shapes.DATE.fullmatch(text):
+        return Fault("phone.date", f"{quoted(text)} {_LIKE_A_DATE}")
+    if "." in text:
+        if match := shapes.FRACTION.fullmatch(text):
+            return _read_decimals(match, context)
+        if shapes.is_ip_address(text, likely=context.plan is None or context.plan.trunk == "0"):
+            return Fault("phone.unreadable", f"{quoted(text)} is an IP address, not a phone number")
+    if "(" in text or ")" in text:
+        if not _BRACKETS.fullmatch(text):
+            return _ambiguous(text)
+        if match := _OPTIONAL_ZERO.fullmatch(text):
+            return _read_optional_zero(match, context)
     return read_number(text.translate(_PUNCTUATION), text, context=context)
+
+
+_EXISTING = frozenset({"phone.premium", "phone.pager", "phone.voicemail", "phone.placeholder"})
+
+
+def _read_optional_zero(match: re.Match[str], context: Context) -> Number | Fault:
+    """Read ``+44 (0)20``: the 0 is for callers there only, unless it is part of the number (Italy)."""
+    text = match[0]
+    kept, dropped = (part.translate(_PUNCTUATION) for part in (text, match["code"] + match["rest"]))
+    asides = [context._replace(warnings=[]) for _ in range(2)]
+    with_zero = read_number(kept, text, context=asides[0])
+    without = read_number(dropped, text, context=asides[1])
+    if isinstance(without, Fault) and without.code in _EXISTING:
+        return without
+    if not isinstance(without, Number):
+        context.warnings.extend(asides[0].warnings)
+        return with_zero
+    if isinstance(with_zero, Number) and with_zero.e164 != without.e164:
+        readings = f"{with_zero.e164} or as {without.e164}"
+        return Fault("phone.ambiguous", f"{quoted(text)} can be read as {readings}: write it without the (0)")
+    context.warnings.extend(asides[1].warnings)
+    if not isinstance(with_zero, Number):
+        context.warnings.append(f"the (0) of {quoted(text)} was left out: numbers there have none")
+    return without
+
+
+def _read_decimals(match: re.Match[str], context: Context) -> Number | Fault:
+    """Read a number cell that was written with decimals, if they are zeros."""
+    text, whole = match[0], match[1]
+    if not whole or not whole.isdecimal() or match[2].strip("0"):
+        return Fault("phone.fraction", f"{quoted(text)} is a number with decimals, not a phone number")
+    context.warnings.append(f"{quoted(text)} was a number cell: its decimals were taken off")
+    return read_number(whole, whole, context=context)
 
 
 def _read_vanity(text: str, context: Context) -> Number | Fault:
@@ -324,53 +377,32 @@ def _is_service(e164: str) -> bool:
 
 def _misread(text: str) -> Fault | None:
     """Give what a spreadsheet made of a number, or what is none at all."""
-    if _CUT.fullmatch(text):
-        return _digits_lost(text)
-    if _ERROR.fullmatch(text):
-        return Fault("phone.unreadable", f"{quoted(text)} is an error of the spreadsheet, not a phone number")
-    if _DATE.fullmatch(text):
-        return _date(text)
+    for shape, code, what in _MISREAD:
+        if shape.fullmatch(text):
+            return Fault(f"phone.{code}", f"{quoted(text)} {what}")
     return None
 
 
-def _digits_lost(text: str) -> Fault:
-    reason = (
-        f"a spreadsheet has cut the number to {quoted(text)}: take it from the source, its digits are lost"
-    )
-    return Fault("phone.digits_lost", reason)
+_LIKE_A_DATE = "looks like a date or a time: if it is a number, write it with a plus"
+_MISREAD = (
+    (shapes.CUT, "digits_lost", "is what a spreadsheet left of a number: take it from the source again"),
+    (shapes.ERROR, "unreadable", "is an error of the spreadsheet, not a phone number"),
+    (shapes.DATE, "date", _LIKE_A_DATE),
+    (shapes.THOUSANDS, "ambiguous", "has thousands separators: export the column as text, digits alone"),
+    (shapes.EMAIL, "letters", "is an e-mail address, not a phone number"),
+    (shapes.LINK, "letters", "is a link, not a phone number"),
+)
 
 
-def _fraction(text: str) -> Fault:
-    return Fault("phone.fraction", f"{quoted(text)} is a number with decimals, not a phone number")
-
-
-def _date(text: str) -> Fault:
-    return Fault("phone.date", f"{quoted(text)} is a date, not a phone number")
+def _unreadable(text: str) -> Fault:
+    if re.fullmatch(r"[=-]\+?\d+", text):
+        what = "a formula" if text[0] == "=" else "a negative number"
+        reason = f"{quoted(text)} is {what}, not a phone number: take it from the source"
+    else:
+        reason = f"{quoted(text)} can't be read as a phone number: leave only its digits and its plus"
+    return Fault("phone.unreadable", reason)
 
 
 def _ambiguous(text: str) -> Fault:
     reason = f"{quoted(text)} can be read in more than one way: write each number in full, ; between them"
     return Fault("phone.ambiguous", reason)
-
-
-# --- characters ---------------------------------------------------------------------------------------
-
-
-def _to_ascii(text: str) -> str:
-    """Give digits, spaces, dashes and full-width characters in ASCII; invisible characters go."""
-    return text.replace("\t", " ") if text.isascii() else "".join(map(_ascii_of, text))
-
-
-def _ascii_of(char: str) -> str:
-    if "\uff01" <= char <= "\uff5e":
-        return chr(ord(char) - 0xFEE0)
-    match unicodedata.category(char):
-        case "Nd":
-            return str(unicodedata.decimal(char))
-        case "Zs":
-            return " "
-        case "Pd":
-            return "-"
-        case "Cf":
-            return ""
-    return {"\t": " ", "\u2212": "-", "\u2019": "'", "\u3001": ","}.get(char, char)

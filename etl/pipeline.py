@@ -25,10 +25,12 @@ from etl.pace import Pace
 from etl.poster import Poster
 from etl.posting import PostRules
 from etl.progress import Progress
+from etl.quoting import counted
 from etl.reader import rows
 from etl.reconciler import Answers, Files, Tally, reconcile
-from etl.records import Batch, Customer, RowOutcome, RowStatus
+from etl.records import Batch, RowOutcome, RowStatus, SourceRow
 from etl.settings import Settings
+from etl.validator import Decided
 from etl.work import Step, Work, ahead, decisions, marker_of, steps
 
 
@@ -129,8 +131,8 @@ def _judge_canary(journal: Journal, rows: Sequence[int], *, stopped: bool) -> No
     bad = [row for row in rows if journal.status_of(row) not in {RowStatus.CREATED, RowStatus.EXISTS}]
     if bad:
         raise StoppedError(
-            f"Stopped after the first {len(rows):,} customers: {len(bad):,} of them are not in the campaign "
-            f"(the first is row {bad[0]}), and --canary goes on only if all are."
+            f"Stopped after the first {counted(len(rows), 'customer')}: not in the campaign are {len(bad):,} "
+            f"(the first is row {bad[0]}), and --canary goes on only if all are there."
         )
     journal.note("canary_passed", value=True)
 
@@ -178,33 +180,30 @@ def rehearse(
     return counts
 
 
-def preview(work: Work, *, files: Files) -> Tally:
-    """Decide every row and write what would be, sending nothing: ``check``."""
+def preview(
+    work: Work,
+    *,
+    campaign: str,
+    files: Files,
+    answered: Callable[[list[Decided]], list[RowOutcome]],
+    seen: Callable[[SourceRow, RowOutcome], None],
+) -> Tally:
+    """Decide every row and write what would be, sending nothing: ``check``.
+
+    ``answered`` gives the outcomes of a frame's rows, those of customers to send among them; ``seen`` is told
+    of each row. ``campaign`` is the name of one that was looked at, empty for none.
+    """
     with closing(decisions(work)) as frames_decided:
-        outcomes = (
-            as_ready(answer) if isinstance(answer, Customer) else answer
-            for decided in frames_decided
-            for answer in decided
-        )
+        outcomes = (outcome for decided in frames_decided for outcome in answered(decided))
         return reconcile(
             rows(work.source, work.spec),
             Answers(outcomes, lambda row: RowOutcome(row=row, status=RowStatus.UNSENT)),
             spec=work.spec,
             run="",
-            campaign="",
+            campaign=campaign,
             files=files,
+            seen=seen,
         )
-
-
-def as_ready(customer: Customer) -> RowOutcome:
-    """The outcome, in ``check``, of a row that would be sent."""
-    return RowOutcome(
-        row=customer.row,
-        status=RowStatus.READY,
-        external_id=customer.external_id,
-        numbers=";".join(customer.numbers),
-        warning=customer.warning,
-    )
 
 
 def pace_of(settings: Settings) -> Pace:

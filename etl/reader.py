@@ -19,9 +19,12 @@ from etl.sources import DataRecord, data_records, open_source
 if TYPE_CHECKING:
     import pandas as pd
 
+_FRAME_SIZE = 8_000_000
+"""Characters that a frame holds at most, but for its last row."""
+
 
 def rows(path: Path, spec: SourceSpec) -> Iterator[SourceRow]:
-    """The input's rows in order, in bounded memory (a workbook's sheet is held by its library).
+    """The input's rows in order, in bounded memory (of an xls, the sheet is in it).
 
     Raises InputError where the input is not what ``spec`` says; a survey has found it sound.
     """
@@ -33,8 +36,10 @@ def rows(path: Path, spec: SourceSpec) -> Iterator[SourceRow]:
             yield SourceRow(row, line, picked, extra)
 
 
-def frames(path: Path, spec: SourceSpec, *, chunk_rows: int = 10_000) -> Iterator[pd.DataFrame]:
-    """The same rows as frames of up to ``chunk_rows``.
+def frames(
+    path: Path, spec: SourceSpec, *, chunk_rows: int = 10_000, chunk_cells: int = 250_000
+) -> Iterator[pd.DataFrame]:
+    """The same rows as frames of up to ``chunk_rows``, fewer where rows are wide or their cells long.
 
     The index ``row`` is the row's number (int64). Columns are the positions of ``spec.columns`` (``str``, an
     empty cell is ``""`` and never NA), then ``line`` (int64) and ``extra`` (``str``). Raises as ``rows``.
@@ -43,6 +48,7 @@ def frames(path: Path, spec: SourceSpec, *, chunk_rows: int = 10_000) -> Iterato
 
     own = [at for at, _ in spec.columns]
     width = len(spec.header)
+    most = max(1, min(chunk_rows, chunk_cells // width))
     first = 1
     with closing(_records(path, spec)) as records:
         while True:
@@ -50,10 +56,14 @@ def frames(path: Path, spec: SourceSpec, *, chunk_rows: int = 10_000) -> Iterato
             lines: list[int] = []
             cells: list[str] = []
             extras: list[str] = []
-            for line, row_cells, extra in islice(records, chunk_rows):
+            size = 0
+            for line, row_cells, extra in islice(records, most):
                 lines.append(line)
                 cells.extend(row_cells)
                 extras.append(extra)
+                size += sum(map(len, row_cells))
+                if size > _FRAME_SIZE:
+                    break
             if not lines:
                 return
             data: dict[int | str, Any] = {at: pd.array(cells[at::width], dtype="str") for at in own}

@@ -110,11 +110,13 @@ def reconcile(
     campaign: str,
     files: Files,
     status_of: Callable[[int], RowStatus | None] = lambda _row: None,
+    seen: Callable[[SourceRow, RowOutcome], None] = lambda _row, _outcome: None,
 ) -> Tally:
     """Write the results, and the rejects if there are any; give the counts.
 
-    ``status_of`` gives the settled status of a row that a duplicate repeats. Raises OutputError,
-    DiskFullError, and StateError where journal and source do not fit together.
+    ``status_of`` gives the settled status of a row that a duplicate repeats; ``seen`` is told of each row as
+    it is written. Raises OutputError, DiskFullError, and StateError where journal and source do not fit
+    together.
     """
     tally = Tally()
     source_columns = [name for _, name in spec.columns]
@@ -131,6 +133,7 @@ def reconcile(
             if _is_reject(outcome, status_of):
                 rejects.write(row, outcome)
             _count(tally, outcome)
+            seen(row, outcome)
         answers.finish()
         tally.rejects = rejects.count
     return tally
@@ -186,7 +189,8 @@ def _without_values(outcome: RowOutcome) -> str:
     """The reason without personal data: ours put values in quotation marks, a server's may hold any."""
     if outcome.code.startswith(("rejected.", "unknown.", "exists.")):
         return _SAID[outcome.status]
-    return re.sub(r'"[^"]*"', '"…"', outcome.error).partition("; ")[0]
+    # Where a sentence speaks of semicolons, it does not end there.
+    return re.split(r"(?<!, ); ", re.sub(r'"[^"]*"', '"…"', outcome.error), maxsplit=1)[0]
 
 
 def _count(tally: Tally, outcome: RowOutcome) -> None:

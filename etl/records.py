@@ -8,7 +8,7 @@ frames of the reader. ``row`` is always the number of a data row, from 1, as a p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -59,7 +59,11 @@ class SourceSpec(Struct, frozen=True, kw_only=True):
     ``kind`` is ``csv`` (any delimited text) or a workbook's ``xlsx``, ``xlsb``, ``xls``, ``ods``.
     ``header`` holds every column as written, in order, ``obi_*`` columns of an earlier results file
     too. ``evidence`` are the sentences that tell a person how it was recognised. ``fingerprint`` is the
-    SHA-256 of the bytes as they came (still compressed), ``size`` their number.
+    SHA-256 of the bytes as they came (still compressed), ``size`` their number. ``compression`` is empty,
+    ``gzip`` or ``zip``. From ``end_line`` on, 0 for none, nothing is a row (a footer). ``trailing`` is the
+    number of empty fields with which every record ends beyond the header's. ``spaced``: blanks between a
+    delimiter and a quote are no text. ``first_column`` is a sheet's column, from 1, of the header's first
+    cell; 0 is not known.
     """
 
     kind: str
@@ -72,10 +76,14 @@ class SourceSpec(Struct, frozen=True, kw_only=True):
     encoding: str = ""
     delimiter: str = ""
     sheet: str = ""
+    first_column: int = 0
     unprefix: bool = False
     hidden: str = "refuse"
     hidden_columns: tuple[int, ...] = ()
     ragged: int = 0
+    end_line: int = 0
+    trailing: int = 0
+    spaced: bool = False
     left_out: tuple[LeftOut, ...] = ()
     evidence: tuple[str, ...] = ()
 
@@ -217,6 +225,54 @@ class CampaignRef(Struct, frozen=True):
         return [f"the campaign ended on {self.end_date[:10]}, so nobody in it is called"] if over else []
 
 
+class SuppressionList(Struct, frozen=True, kw_only=True):
+    """A do-not-call list as a run goes by it: this content, read in this way, whatever the file is later.
+
+    ``name`` is the file's name, ``path`` the whole of it, ``asked`` the words that named it (``ids:FILE``).
+    ``kind`` is ``numbers``, ``hashes`` or ``externalIds``; ``also_ids`` says that its digits may be ids as
+    well, ``hashed`` that there are hashes in it. ``columns`` are those that were read, empty for a list
+    without a header. ``entries`` counts what can be looked up, ``unreadable`` what can't, on
+    ``unreadable_lines`` (the first few). ``region`` is that of national numbers in it. ``modified`` is the
+    file's time, ISO 8601 in UTC, ``fingerprint`` the SHA-256 of its bytes, ``index`` the name of its index in
+    the state folder.
+    """
+
+    name: str
+    path: str
+    asked: str
+    kind: str
+    entries: int
+    fingerprint: str
+    index: str
+    modified: str = ""
+    region: str = ""
+    columns: tuple[str, ...] = ()
+    unreadable: int = 0
+    unreadable_lines: tuple[int, ...] = ()
+    also_ids: bool = False
+    hashed: bool = False
+
+    def told(self) -> str:
+        """What a person should know of a list that is used: how many entries of what, and how old."""
+        kind = {"externalIds": "externalId", "hashes": "hashed number"}.get(self.kind, "number")
+        kind += "s" if self.entries != 1 else ""
+        if self.also_ids:
+            kind += ", perhaps externalIds (numbers:FILE or ids:FILE says which)"
+        columns = f" in {', '.join(self.columns)}" if self.columns else ""
+        old = datetime.now(UTC) - datetime.fromisoformat(self.modified)
+        lines = ", ".join(map(str, self.unreadable_lines))
+        bad = f", {self.unreadable:,} of its entries not readable (line {lines})" if self.unreadable else ""
+        return f"{self.name}: {self.entries:,} {kind}{columns}, {in_days(old.total_seconds())} old{bad}"
+
+
+def in_days(seconds: float) -> str:
+    """A time in days, or hours where it is less than two."""
+    hours = max(round(seconds / 3_600), 0)
+    if hours >= 48:
+        return f"{hours // 24} days"
+    return "1 hour" if hours == 1 else f"{hours} hours"
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """What a run is, frozen before its first row: resume and results go by this, never by today's settings.
 
@@ -224,6 +280,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     reader reads (our spooled copy, or the input itself). ``profile`` and ``settings`` are plain data,
     without credentials. ``results`` and ``rejects`` are the paths that the run writes.
     ``asked_campaign`` and ``flags`` are the words that a further load of the same kind of input needs.
+    ``lists`` are the do-not-call lists by their content, ``if_loaded`` is what is done where a suppressed
+    row's customer is in the campaign from earlier.
     """
 
     run: str
@@ -241,6 +299,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     asked_campaign: str = ""
     flags: str = ""
     simulated: bool = False
+    lists: tuple[SuppressionList, ...] = ()
+    if_loaded: str = "warn"
 
 
 class RunReport(Struct, frozen=True, kw_only=True):
@@ -250,7 +310,7 @@ class RunReport(Struct, frozen=True, kw_only=True):
     sentence that says what stopped the run, empty where it finished. ``next`` is the command that goes on
     from here. ``reasons`` are rows by ``obi_code``, the most frequent first; ``examples`` say each of them in
     a sentence, without the row's values. ``evidence`` tells what the input was taken for, ``mapping`` which
-    columns were read as what. ``seconds`` is
+    columns were read as what. ``lists`` are the do-not-call lists that were used. ``seconds`` is
     wall time, ``retries`` the requests beyond the first for their content.
     """
 
@@ -271,6 +331,7 @@ class RunReport(Struct, frozen=True, kw_only=True):
     examples: dict[str, str] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()
     mapping: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    lists: tuple[SuppressionList, ...] = ()
     warnings: tuple[str, ...] = ()
     requests: int = 0
     retries: int = 0

@@ -1,4 +1,4 @@
-"""Runs from beginning to end: ``load``, ``resume`` and ``check``.
+"""Runs from beginning to end: ``load`` and ``resume``.
 
 A load surveys its input, finds its campaign, takes the campaign's lock, freezes a manifest, delivers, and
 writes the results, whatever happened on the way. It raises only while there is no run yet; from then on
@@ -9,27 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
-
-from etl.campaigns import activate, find_fit_campaign, pause
+from etl.campaigns import find_fit_campaign
+from etl.checks import check
+from etl.earlier import earlier_runs
 from etl.errors import (
-    EtlError,
     InterruptedRunError,
     StateError,
-    StoppedError,
 )
-from etl.expectations import outcome_unexpected, rows_unexpected
-from etl.files import check_files, check_space, files_of, make_way, remember, remove_own
+from etl.files import check_files, check_space, files_of
+from etl.findings import CheckReport
+from etl.guesses import refuse_uncertain
 from etl.journal import Journal
 from etl.link import Link, connected
+from etl.lists import lists_for, lists_named, lists_of_run
 from etl.orders import (
     Order,
     Plan,
@@ -37,19 +36,19 @@ from etl.orders import (
     campaign_of,
     check_marker,
     check_unchanged,
+    copied,
     manifest_of,
     refuse_other_rules,
     survey_input,
 )
-from etl.pipeline import deliver, preview, publish, rehearse
+from etl.pipeline import rehearse
+from etl.profile import Profile
 from etl.progress import Progress, Silence
-from etl.readback import read_back, tell_copies
 from etl.reconciler import Files
-from etl.records import OPEN, CampaignRef, Manifest, RowStatus, RunReport, SourceSpec
-from etl.reports import check_report, has_open_rows, run_report
+from etl.records import CampaignRef, Manifest, RunReport, SourceSpec, SuppressionList
 from etl.settings import Settings
+from etl.sittings import Sitting
 from etl.state import JOURNAL, SOURCE, StateFolder
-from etl.survey import spool
 from etl.undone import undoing_of
 from etl.work import Work
 
@@ -59,6 +58,7 @@ class Runner:
 
     ``run`` names the run under way. ``stop`` ends one that sends, after what is in flight; ``while_sending``
     is entered for that time. ``question`` is asked before a new run sends anything; the answer no ends it.
+    Without one nobody can be asked, and a fuzzy guess for who is called or when stops the load.
     ``repeat`` are the words that further commands need to find the same state (``--state-dir …``).
     ``changed`` are settings that a resume goes by instead of those that the run began with.
     """
@@ -69,7 +69,7 @@ class Runner:
         *,
         progress: Progress | None = None,
         stop: asyncio.Event | None = None,
-        question: Callable[[Plan], bool] = lambda _plan: True,
+        question: Callable[[Plan], bool] | None = None,
         while_sending: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
         repeat: str = "",
         changed: Mapping[str, Any] | None = None,
@@ -81,8 +81,6 @@ class Runner:
         self._question = question
         self.repeat = repeat
         self._changed = dict(changed or {})
-        self._warnings: list[str] = []
-        self._ended = False
         self.run = ""
         self._while_sending = while_sending
         self._began = time.monotonic()
@@ -93,7 +91,7 @@ class Runner:
         Raises EtlError for what stops a load before it is a run: settings, input, campaign, lock.
         """
         self._began = time.monotonic()
-        with self._copied(order) as source:
+        with copied(order, self.settings, self.state) as source:
             spec, mapping = survey_input(order, source)
             check_marker(self.settings, mapping)
             files = files_of(
@@ -101,6 +99,8 @@ class Runner:
             )
             _check(files, order.input, spec)
             check_space(files, state=self.state.path, spec=spec)
+            # Not in a thread, which Ctrl-C would have to wait for.
+            lists = lists_for(order.suppress, order.profile, self.state, say=self._progress.say)
             async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
                 campaign = await find_fit_campaign(link.client, campaign_of(order))
                 with self.state.campaign_lock(link.server, campaign.id, wait=self.settings.wait_lock):
@@ -111,32 +111,55 @@ class Runner:
                             f"Going on with run {earlier.run}, which is not finished (--new-run begins anew)."
                         )
                         with self.state.open(earlier.run) as journal:
+                            if order.if_loaded:
+                                journal.note("if_loaded", order.if_loaded)
                             files = files_of(
                                 order.input,
                                 results=order.results or journal.manifest.results,
                                 rejects=order.rejects or journal.manifest.rejects,
                                 plain=bool(journal.manifest.settings["plain"]),
                             )
-                            return await self._work(journal, link, files=files, command="load", resumed=True)
+                            return await self._work(
+                                journal, link, files=files, command="load", resumed=True, lists=lists
+                            )
                     with self.state.scratch() as scratch:
                         count = partial(
                             rehearse,
                             self._work_on(
-                                order, source=source, spec=spec, campaign=campaign, scratch=scratch
+                                order,
+                                source=source,
+                                spec=spec,
+                                campaign=campaign,
+                                scratch=scratch,
+                                link=link,
+                                lists=lists,
                             ),
                         )
-                        plan = Plan(order, spec, mapping, campaign, link.server, count, around(self.settings))
-                        if not self._question(plan):
-                            raise InterruptedRunError("Nothing was sent.")
+                        plan = Plan(
+                            order,
+                            spec,
+                            mapping,
+                            campaign,
+                            link.server,
+                            count,
+                            around=around(self.settings),
+                            lists=lists,
+                        )
+                        self._ask(plan)
                     with self._begin(
-                        order, source, spec=spec, campaign=campaign, files=files, link=link
+                        order, source, spec=spec, campaign=campaign, files=files, link=link, lists=lists
                     ) as journal:
-                        return await self._work(journal, link, files=files, command="load", resumed=False)
+                        return await self._work(
+                            journal, link, files=files, command="load", resumed=False, lists=lists
+                        )
 
-    async def resume(self, run: str = "") -> RunReport | None:
+    async def resume(
+        self, run: str = "", *, suppress: Sequence[str] = (), if_loaded: str = ""
+    ) -> RunReport | None:
         """Go on with a run; without a name, with the only one that is not finished. None where there is none.
 
-        Raises StateError where the run can't be told or worked on, and EtlError as ``load``.
+        ``suppress`` and ``if_loaded`` are as of an order: do-not-call lists beside the run's own. Raises
+        StateError where the run can't be told or worked on, and EtlError as ``load``.
         """
         self._began = time.monotonic()
         if not run:
@@ -169,6 +192,10 @@ class Runner:
                 plain=bool(manifest.settings["plain"]),
             )
             _check(files, manifest.input, manifest.spec)
+            profile = Profile.thawed(manifest.profile)
+            lists = lists_named(suppress, profile, self.state, say=self._progress.say)
+            if if_loaded:
+                journal.note("if_loaded", if_loaded)
             async with connected(
                 self.settings,
                 simulate=manifest.simulated,
@@ -180,61 +207,45 @@ class Runner:
                 with self.state.campaign_lock(
                     link.server, manifest.campaign.id, wait=self.settings.wait_lock
                 ):
-                    return await self._work(journal, link, files=files, command="resume", resumed=True)
+                    return await self._work(
+                        journal, link, files=files, command="resume", resumed=True, lists=lists
+                    )
 
-    async def check(self, order: Order) -> RunReport:
-        """Decide every row and write what would be, sending nothing."""
-        self._began = time.monotonic()
-        with self._copied(order) as source, self.state.scratch() as scratch:
-            spec, _ = survey_input(order, source)
-            files = files_of(
-                order.input,
-                results=order.results,
-                rejects=order.rejects,
-                word="check",
-                plain=self.settings.plain,
-            )
-            _check(files, order.input, spec)
-            campaign = await self._campaign_to_check(order) if order.campaign else None
-            work = self._work_on(order, source=source, spec=spec, campaign=campaign, scratch=scratch)
-            if order.results:
-                make_way(files.results)
-            if files.rejects:
-                make_way(files.rejects)
-            tally = await asyncio.to_thread(preview, work, files=files)
-        return check_report(
-            order.profile,
-            spec,
-            tally,
-            source=order.input,
-            campaign=campaign,
-            files=files,
-            seconds=self._seconds(),
-        )
+    async def check(self, order: Order, *, bodies: int = 0) -> CheckReport:
+        """Decide every row and write what would be, sending nothing (``etl.checks``)."""
+        return await check(order, self.settings, progress=self._progress, bodies=bodies)
+
+    def _ask(self, plan: Plan) -> None:
+        """Raise InterruptedRunError where the answer is no, ProfileError where nobody can answer a guess."""
+        if self._question is None:
+            refuse_uncertain(plan.mapping.guesses, source=plan.order.input)
+        elif not self._question(plan):
+            raise InterruptedRunError("Nothing was sent.")
 
     # --- beginning ----------------------------------------------------------------------------------
 
     def _work_on(
-        self, order: Order, *, source: Path, spec: SourceSpec, campaign: CampaignRef | None, scratch: Path
+        self,
+        order: Order,
+        *,
+        source: Path,
+        spec: SourceSpec,
+        campaign: CampaignRef,
+        scratch: Path,
+        link: Link,
+        lists: tuple[SuppressionList, ...],
     ) -> Work:
         return Work(
             source=source,
             spec=spec,
             profile=order.profile,
             settings=self.settings,
-            campaign_end=campaign.end_date if campaign else "",
+            campaign_end=campaign.end_date,
             scratch=scratch,
+            lists=lists,
+            indexes=self.state.lists,
+            earlier=earlier_runs(self.state, self.settings, campaign, link.server),
         )
-
-    @contextlib.contextmanager
-    def _copied(self, order: Order) -> Iterator[Path]:
-        """The input to read: our own copy, since a CRM may overwrite its export while we work."""
-        if order.input != "-" and self.settings.spool == "never":
-            yield Path(order.input).absolute()
-            return
-        with self.state.incoming() as copy:
-            spool(sys.stdin.buffer if order.input == "-" else Path(order.input), copy)
-            yield copy
 
     def _unfinished(self, spec: SourceSpec, campaign: CampaignRef, link: Link) -> Manifest | None:
         """The latest unfinished run of this content into this campaign."""
@@ -262,9 +273,10 @@ class Runner:
         campaign: CampaignRef,
         files: Files,
         link: Link,
+        lists: tuple[SuppressionList, ...],
     ) -> Journal:
         run, folder = self.state.new_run()
-        spooled = self.settings.spool == "auto" or order.input == "-"
+        spooled = self.settings.spool == "auto" or not order.is_file
         kept = source.rename(folder / SOURCE) if spooled else source
         manifest = manifest_of(
             order,
@@ -275,125 +287,39 @@ class Runner:
             campaign=campaign,
             files=files,
             server=link.server,
+            lists=lists,
         )
         return Journal.create(folder / JOURNAL, manifest)
-
-    async def _campaign_to_check(self, order: Order) -> CampaignRef:
-        async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
-            return await find_fit_campaign(link.client, campaign_of(order))
 
     # --- working ------------------------------------------------------------------------------------
 
     async def _work(
-        self, journal: Journal, link: Link, *, files: Files, command: str, resumed: bool
+        self,
+        journal: Journal,
+        link: Link,
+        *,
+        files: Files,
+        command: str,
+        resumed: bool,
+        lists: tuple[SuppressionList, ...] = (),
     ) -> RunReport:
-        manifest = journal.manifest
-        check_unchanged(manifest)
-        self.run = manifest.run
-        self._warnings.clear()
-        # A run that has ended has no business with the campaign's status, unless that is asked for now.
-        self._ended = journal.state() == "finished"
-        journal.note("state", "running")
-        before = sum(_settled(journal).values())
-        self._progress.begin(manifest.spec.rows, before)
-        stopped: EtlError | None = None
-        settings = self.settings.model_copy(
-            update=manifest.settings | self._changed | {"base_url": self.settings.base_url}
-        )
-        with self.state.scratch() as scratch:
-            work = Work.of(manifest, settings, scratch=scratch)
-            try:
-                await self._expected(work, journal)
-                with self._while_sending():
-                    await self._send(work, journal, link)
-            except EtlError as error:
-                stopped = error
-            finally:
-                self._progress.end()
-        make_way(files.results, journal)
-        if files.rejects:
-            make_way(files.rejects, journal)
-        tally = await asyncio.to_thread(publish, journal, files=files, stopped=stopped is not None)
-        remember(files.results, journal)
-        if files.rejects and tally.rejects:
-            remember(files.rejects, journal)
-        elif files.rejects:
-            remove_own(files.rejects, journal)
-        # What a limit stopped before anything was sent is over: a further load goes by today's settings.
-        over = not has_open_rows(tally) or (isinstance(stopped, StoppedError) and not journal.was_sent())
-        report = run_report(
-            manifest,
-            tally,
+        check_unchanged(journal.manifest)
+        lists = lists_of_run(journal, self.state, given=lists, say=self._progress.say)
+        self.run = journal.manifest.run
+        sitting = Sitting(
+            journal,
+            link,
+            self.settings,
+            state=self.state,
             files=files,
-            stopped=stopped,
-            over=over,
+            lists=lists,
+            changed=self._changed,
+            progress=self._progress,
+            stop=self._stop,
+            while_sending=self._while_sending,
             repeat=self.repeat,
-            seconds=self._seconds(),
-            worked=sum(_settled(journal).values()) - before,
         )
-        undone = undoing_of(journal.path.parent)  # what is settled of it must not be called
-        if self._may_activate(settings, report) and not undone:
-            report = await self._activated(report, link, manifest.campaign)
-            over = over and not report.stopped
-        elif journal.fact("paused", bool, default=False) and not self._ended:
-            self._warnings.append("the campaign was paused first, and stays so until somebody activates it")
-        report = replace(
-            report,
-            command=command,
-            resumed=resumed,
-            requests=link.client.stats.requests,
-            retries=link.client.stats.retries,
-            warnings=(*report.warnings, *self._warnings),
-        )
-        journal.note("report", report)
-        journal.note("state", "finished" if over else "stopped")
-        return report
-
-    async def _send(self, work: Work, journal: Journal, link: Link) -> None:
-        """Deliver, with what the settings want done around it."""
-        settings, campaign = work.settings, journal.manifest.campaign
-        if settings.pause_first and not self._ended and await pause(link.client, campaign.id):
-            self._progress.say(f"The campaign {campaign.name} is paused.")
-            journal.note("paused", value=True)
-        await deliver(work, journal, link, progress=self._progress, stop=self._stop)
-        if copies := await tell_copies(journal, link):
-            self._warnings.append(f"{copies:,} rows are in the campaign more than once, see the results")
-        if settings.verify:
-            if amiss := await read_back(work, journal, link):
-                self._warnings.append(f"{amiss:,} customers read back are not as sent; the results say which")
-            else:
-                self._progress.say("Read back: every customer that was created is as it was sent.")
-
-    def _may_activate(self, settings: Settings, report: RunReport) -> bool:
-        asked = settings.activate and (not self._ended or "activate" in self._changed)
-        return asked and report.exit_code in {0, 5} and not report.stopped
-
-    async def _activated(self, report: RunReport, link: Link, campaign: CampaignRef) -> RunReport:
-        """The report after activating the campaign; an error there stops a run that is done otherwise."""
-        try:
-            await activate(link.client, campaign.id)
-        except EtlError as error:
-            sentence = f"The load is done, and the campaign could not be activated: {error}"
-            again = f"obi resume {report.run}{self.repeat}"
-            return replace(report, exit_code=error.exit_code, stopped=sentence, next=again)
-        self._progress.say(f"The campaign {campaign.name} is active.")
-        return report
-
-    async def _expected(self, work: Work, journal: Journal) -> None:
-        """Raise StoppedError where it is known before sending that the file is not as it should be."""
-        expect = work.profile.expect
-        if unexpected := rows_unexpected(expect, work.spec.rows):
-            raise StoppedError(f"Nothing was sent: {unexpected}.")
-        if not (work.settings.strict or expect.invalid_max):
-            return
-        counts = await asyncio.to_thread(rehearse, work, record=journal.record)
-        invalid = counts[RowStatus.INVALID]
-        if work.settings.strict and invalid:
-            raise StoppedError(
-                f"Nothing was sent: {invalid:,} rows fail the checks, and --strict allows none."
-            )
-        if unexpected := outcome_unexpected(expect, counts, work.spec.rows):
-            raise StoppedError(f"Nothing was sent: {unexpected}.")
+        return await sitting.work(command=command, resumed=resumed, seconds=self._seconds)
 
     def _seconds(self) -> float:
         return max(round(time.monotonic() - self._began, 3), 0.001)
@@ -401,7 +327,3 @@ class Runner:
 
 def _check(files: Files, source: str, spec: SourceSpec) -> None:
     check_files(files, source=source, rows=spec.rows, columns=len(spec.columns))
-
-
-def _settled(journal: Journal) -> dict[RowStatus, int]:
-    return {status: count for status, count in journal.counts().items() if status not in OPEN}

@@ -21,7 +21,12 @@ def profile_schema() -> dict[str, Any]:
     del schema["properties"]["guessing"]  # what the program notes for itself is no key
     schema["title"] = "Mapping profile of obi-import"
     schema["description"] = "Which source column is which customer field, and by which rules."
-    return {"$schema": GenerateJsonSchema.schema_dialect, **schema}
+    schema["properties"] |= {
+        key: {"description": table.__doc__.partition("\n")[0], **schema["properties"][key]}
+        for key, field in Profile.model_fields.items()
+        if isinstance(table := field.annotation, type) and issubclass(table, BaseModel) and table.__doc__
+    }
+    return dict(_in_markdown({"$schema": GenerateJsonSchema.schema_dialect, **schema}))
 
 
 def text_of(schema: dict[str, Any]) -> str:
@@ -48,10 +53,22 @@ class _ForToml(GenerateJsonSchema):
         return super().default_schema(schema)
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        """A table, described by its docstring in the editor's own marking."""
+        """A table, described by its docstring."""
         table = super().model_schema(schema)
         table.pop("title", None)
-        return table | {"description": table.get("description", "").replace("``", "`")}
+        return table
+
+
+def _in_markdown(schema: Any) -> Any:
+    """The schema with its descriptions marked as editors do."""
+    if isinstance(schema, list):
+        return [_in_markdown(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    marked = {key: _in_markdown(value) for key, value in schema.items()}
+    if isinstance(text := marked.get("description"), str):
+        marked["description"] = text.replace("``", "`")
+    return marked
 
 
 if __name__ == "__main__":

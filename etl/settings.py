@@ -14,7 +14,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import platformdirs
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     rate: float | None = Field(None, gt=0)
     existing: Literal["skip", "fail"] = "skip"
     duplicates_by: Literal["externalId", "number", "both", "none"] = "externalId"
+    duplicates_across: Literal["input", "runs"] = "input"
     on_unknown: Literal["verify", "hold"] = "verify"
     stop_batch_if_invalid: bool = False
     strict: bool = False
@@ -257,10 +258,11 @@ def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
     current: type[BaseModel] = model
     for part in path[:-1]:
         field = next((f for n, f in current.model_fields.items() if part in (n, f.alias)), None)
-        inner = field.annotation if field else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            break
-        current = inner
+        if field is None:
+            continue  # a name of the user's own, or a place in a list
+        inner = [field.annotation, *get_args(field.annotation)]
+        tables = [each for each in inner if isinstance(each, type) and issubclass(each, BaseModel)]
+        current = tables[0] if tables else current
     return [field.alias or name for name, field in current.model_fields.items()]
 
 

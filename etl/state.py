@@ -6,6 +6,7 @@
     ├── runs/RUN/journal.sqlite
     ├── runs/RUN/source      our copy of the input
     ├── incoming/            copies that have no run yet
+    ├── lists/NAME.sqlite    do-not-call lists, by their content
     ├── locks/
     └── simulator.sqlite
 """
@@ -39,7 +40,7 @@ class StateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().absolute()
         try:
-            for folder in (self.path, self._runs, self._incoming, self._locks):
+            for folder in (self.path, self._runs, self._incoming, self._locks, self.lists):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._tidy()
         except OSError as error:
@@ -74,6 +75,24 @@ class StateFolder:
     @property
     def _locks(self) -> Path:
         return self.path / "locks"
+
+    @property
+    def lists(self) -> Path:
+        """Where the indexes of do-not-call lists are."""
+        return self.path / "lists"
+
+    @contextlib.contextmanager
+    def list_lock(self, index: str, *, wait: float = -1) -> Iterator[None]:
+        """Keep others from building or removing the index of this name; ``wait`` in seconds, -1 for ever.
+
+        Raises LockedError.
+        """
+        lock = FileLock(self._locks / f"list-{index}.lock", mode=0o600, timeout=wait)
+        try:
+            with lock:
+                yield
+        except Timeout:
+            raise LockedError(f"Another process works on the do-not-call list's index {index}.") from None
 
     @property
     def simulator(self) -> Path:

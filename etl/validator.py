@@ -8,7 +8,7 @@ gate that a row passes: what is not in the form that the interface takes can't g
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 
 import pandas as pd
@@ -16,13 +16,16 @@ from msgspec.structs import replace
 from pandera.errors import SchemaErrors
 
 from etl import fields, phone
-from etl.chunk import Chunk
+from etl.chunk import NO_ID, Chunk
 from etl.columns import Mapping
 from etl.duplicates import Claim, Duplicates, Repeat
 from etl.forms import broken_rule, build_schema, rules_of
-from etl.profile import Profile, SuppressWhen
+from etl.profile import Profile
 from etl.quoting import quoted
 from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus
+from etl.suppressing import Suppressor
+from etl.suppression import NO_LISTS, Suppression
+from etl.vocabulary import dialled, is_dial_code
 
 Decided = Customer | RowOutcome
 
@@ -38,6 +41,7 @@ class Validator:
     """Decides the rows of one run, chunk after chunk, in order.
 
     ``campaign_end`` is aware; a date after it is invalid. ``now`` is what ``older_than`` rules count from.
+    ``suppression`` are the do-not-call lists in use.
     """
 
     def __init__(
@@ -48,12 +52,12 @@ class Validator:
         duplicates: Duplicates,
         campaign_end: datetime | None = None,
         now: datetime | None = None,
+        suppression: Suppression = NO_LISTS,
     ) -> None:
         self.profile = profile
         self.mapping = mapping
         self.schema = build_schema(profile, mapping)
         self._duplicates = duplicates
-        self._now = now or datetime.now(UTC)
         policy = profile.phones
         self._phone_rules = phone.PhoneRules(
             region=profile.region,
@@ -65,14 +69,20 @@ class Validator:
         self._region_of = lru_cache(maxsize=4096)(phone.region_of)
         read_date = partial(_read_date, formats=profile.source.date_formats, order=profile.source.date_order)
         self._date = lru_cache(maxsize=4096)(partial(read_date, end=campaign_end))
-        self._past_date = lru_cache(maxsize=4096)(partial(read_date, end=None))
+        self._suppressor = Suppressor(
+            profile,
+            mapping,
+            suppression=suppression,
+            read_date=lru_cache(maxsize=4096)(partial(read_date, end=None)),
+            now=now or datetime.now(UTC),
+        )
 
     def decide(self, frame: pd.DataFrame) -> Iterator[Decided]:
         """The answer for each row of a reader's frame, in its order."""
         chunk = Chunk(frame, self.mapping)
         self._normalise(chunk)
         self._judge(chunk)
-        self._suppress(chunk)
+        self._suppressor.suppress(chunk)
         self._find_duplicates(chunk)
         attributes = self._attributes(chunk)
         for at in range(len(chunk.rows)):
@@ -102,35 +112,81 @@ class Validator:
         columns = self.mapping.number_columns
         strict = bool(self.mapping.numbers)
         regions = self._regions(chunk)
-        cells = zip(*(chunk.raw(column) for column in columns), strict=True)
+        cells = list(zip(*(self._cells(chunk, column) for column in columns), strict=True))
+        found = [
+            phone.read_row(row, self._phone_rules, region=region, country=country, strict=strict)
+            for row, region, country in zip(cells, regions, self._unknown(chunk), strict=True)
+        ]
+        found = self._suppressor.weigh(chunk, found, cells=cells, regions=regions)
         sent: list[str] = []
-        for at, (row, region) in enumerate(zip(cells, regions, strict=True)):
-            found = phone.read_row(row, self._phone_rules, region=region, strict=strict)
-            chunk.e164.append(tuple(number.e164 or number.sent for number in found.numbers))
-            for warning in found.warnings:
+        for at, each in enumerate(found):
+            for warning in each.warnings:
                 chunk.warn(at, warning)
-            if found.fault:
-                sent.append(chunk.refuse(at, "numbers", found.fault, column=columns[found.at]))
+            chunk.dialled.append(each.numbers[0].e164 if each.numbers else "")
+            if each.fault:
+                sent.append(chunk.refuse(at, "numbers", each.fault, column=columns[each.at]))
             else:
-                sent.append(";".join(number.sent for number in found.numbers))
+                sent.append(";".join(number.sent for number in each.numbers))
         chunk.normal["numbers"] = sent
+
+    def _cells(self, chunk: Chunk, column: int) -> list[str]:
+        """The cells of a number column, without those whose label says that nobody is to be called there."""
+        cells = chunk.raw(column)
+        label = dict(self.mapping.labels).get(column)
+        if label is None or not chunk.has(label, r"\S"):
+            return cells
+        kept = []
+        for at, (cell, said) in enumerate(zip(cells, chunk.raw(label), strict=True)):
+            kept.append(dialled(cell, said))
+            if kept[-1] != cell and cell.strip():
+                where = self.mapping.headers[column].strip()
+                chunk.warn(at, f"{where} is labelled {quoted(said.strip())}: that number is not dialled")
+        return kept
 
     def _regions(self, chunk: Chunk) -> Sequence[str | None]:
         """Each row's own region; None means the profile's, ``""`` a name that is not understood."""
         if self.mapping.region is None:
             return [None] * len(chunk.rows)
-        return [
-            (self._region_of(text) or "") if text.strip() else None for text in chunk.raw(self.mapping.region)
-        ]
+        if not self.mapping.other_regions:
+            cells = self._countries(chunk, self.mapping.region)
+            return [(self._region_of(text) or "") if text.strip() else None for text in cells]
+        columns = (self.mapping.region, *self.mapping.other_regions)
+        rows = zip(*(self._countries(chunk, column) for column in columns), strict=True)
+        said = ([text for text in row if text.strip()] for row in rows)
+        return [self._region(chunk, at, countries) for at, countries in enumerate(said)]
+
+    def _unknown(self, chunk: Chunk) -> Sequence[str]:
+        """What stands in each row's country cell, where that is no country; for messages."""
+        if self.mapping.region is None:
+            return [""] * len(chunk.rows)
+        cells = self._countries(chunk, self.mapping.region)
+        return ["" if self._region_of(text) else text.strip() for text in cells]
+
+    def _countries(self, chunk: Chunk, column: int) -> list[str]:
+        """The cells of a country column; codes that are dialled with their plus."""
+        cells = chunk.raw(column)
+        coded = is_dial_code(self.mapping.headers[column])
+        return list(map(phone.dial_code, cells)) if coded else cells
+
+    def _region(self, chunk: Chunk, at: int, countries: Sequence[str]) -> str | None:
+        """One row's, of several: where they are two countries, no national number of the row can be read."""
+        if not countries:
+            return None
+        first = self._region_of(countries[0])
+        if not all(phone.says_region(text, first) for text in countries[1:]):
+            named = ", ".join(dict.fromkeys(quoted(text.strip()) for text in countries))
+            chunk.warn(at, f"the row names more than one country ({named}): numbers need a country code")
+            return ""
+        return first or ""
 
     def _external_ids(self, chunk: Chunk) -> None:
         policy = self.profile.external_id
         chunk.put(
             "externalId",
             (
-                fields.external_id(text, prefix=policy.prefix, salesforce18=policy.salesforce18)
-                if text.strip()
-                else self._derived_id(chunk, at)
+                self._derived_id(chunk, at)
+                if fields.is_no_id(text)
+                else fields.external_id(text, prefix=policy.prefix, salesforce18=policy.salesforce18)
                 for at, text in enumerate(chunk.scalar("externalId"))
             ),
         )
@@ -140,7 +196,7 @@ class Validator:
         if self.profile.external_id.when_missing == "reject":
             return Fault("externalId.missing", "there is no externalId, and the profile asks for one")
         if not chunk.e164[at]:
-            return Normal("-")
+            return Normal(NO_ID)
         chunk.derived.add(at)
         parts = [chunk.raw(column)[at].strip() for column in self.mapping.derive_from]
         derived = fields.derived_external_id(chunk.e164[at][0], parts)
@@ -154,9 +210,9 @@ class Validator:
         chunk.put_scalar("timeZone", fields.time_zone, default="" if default == "infer" else default)
         if default == "infer":
             zones = chunk.normal["timeZone"]
-            for at, numbers in enumerate(chunk.e164):
-                if not zones[at] and numbers:
-                    zones[at] = phone.time_zone_of(numbers[0]) or ""
+            for at, number in enumerate(chunk.dialled):
+                if not zones[at] and number:
+                    zones[at] = phone.time_zone_of(number) or ""
 
     # --- judgement ----------------------------------------------------------------------------------
 
@@ -170,6 +226,9 @@ class Validator:
             for row, column, check in zip(cases["index"], cases["column"], cases["check"], strict=True):
                 failures.setdefault(int(row) - chunk.rows[0], []).append((str(column), str(check)))
             for at, failed in failures.items():
+                # There is nothing to correct where a note says not to call, unless it may be another row's.
+                if at in chunk.noted and not chunk.normal["extra"][at]:
+                    continue
                 chunk.outcomes[at] = self._invalid(chunk, at, failed)
 
     def _invalid(self, chunk: Chunk, at: int, failed: list[tuple[str, str]]) -> RowOutcome:
@@ -187,7 +246,7 @@ class Validator:
         return RowOutcome(
             row=chunk.rows[at],
             status=RowStatus.INVALID,
-            external_id="" if external_id == "-" else external_id,
+            external_id="" if external_id == NO_ID else external_id,
             numbers=chunk.accepted(at, "numbers"),
             field=faults[0][0],
             code=faults[0][1].code,
@@ -202,45 +261,11 @@ class Validator:
         """What the schema alone refused: an attribute, by a rule of the profile."""
         for position, name, rule in rules_of(self.profile, self.mapping):
             if name == column:
-                return self.mapping.headers[position], Fault(check, broken_rule(rule, check, quoted(value)))
+                header = self.mapping.headers[position]
+                return header, Fault(check, broken_rule(rule, check, header=header, value=quoted(value)))
         return column, Fault(check, f"the {column} is not in a form that can be sent")
 
-    # --- suppression and duplicates -----------------------------------------------------------------
-
-    def _suppress(self, chunk: Chunk) -> None:
-        for column in self.mapping.do_not_call:
-            for at, text in enumerate(chunk.raw(column)):
-                said = fields.yes_no(text)
-                if said is None:
-                    why = f"says {quoted(text.strip())}, which is neither yes nor no: not called, to be safe"
-                    self._suppressed(chunk, at, column=column, code="suppressed.unreadable", why=why)
-                elif said:
-                    why = f"says {quoted(text.strip())}: must not be called"
-                    self._suppressed(chunk, at, column=column, code="suppressed.flag", why=why)
-        for rule, column in zip(self.profile.suppress_when, self.mapping.suppress_when, strict=True):
-            for at, text in enumerate(chunk.raw(column)):
-                if self._says_so(rule, text):
-                    value = f"says {quoted(text.strip())}" if text.strip() else "is empty"
-                    why = f"{value}, and the profile suppresses such rows"
-                    self._suppressed(chunk, at, column=column, code="suppressed.rule", why=why)
-
-    def _says_so(self, rule: SuppressWhen, text: str) -> bool:
-        if rule.says_so(text):
-            return True
-        if not rule.max_days or not text.strip():
-            return False
-        read = self._past_date(text, self.profile.source.timezone or "UTC")
-        if isinstance(read, Fault):
-            return True
-        return datetime.fromisoformat(read.value) < self._now - timedelta(days=rule.max_days)
-
-    def _suppressed(self, chunk: Chunk, at: int, *, column: int, code: str, why: str) -> None:
-        if at not in chunk.outcomes:
-            header = self.mapping.headers[column]
-            error = f"{header.strip()} {why}"
-            chunk.outcomes[at] = self._not_sent(
-                chunk, at, RowStatus.SUPPRESSED, field=header, code=code, error=error
-            )
+    # --- duplicates ---------------------------------------------------------------------------------
 
     def _find_duplicates(self, chunk: Chunk) -> None:
         """Only rows that passed the checks claim their id; suppressed ones do, so that nobody slips by."""
@@ -251,7 +276,13 @@ class Validator:
         ]
         ids = chunk.normal["externalId"]
         claims = [
-            Claim(chunk.rows[at], ids[at], at in chunk.derived, chunk.e164[at], at in chunk.outcomes)
+            Claim(
+                chunk.rows[at],
+                "" if ids[at] == NO_ID else chunk.accepted(at, "externalId"),
+                at in chunk.derived,
+                chunk.e164[at],
+                at in chunk.outcomes,
+            )
             for at in good
         ]
         for at, verdict in zip(good, self._duplicates.judge(claims), strict=True):
@@ -265,8 +296,16 @@ class Validator:
         if repeat.by == "number" or column is None or at in chunk.derived:
             column = self.mapping.number_columns[0]
         word = "externalId" if repeat.by == "externalId" and at not in chunk.derived else "number"
-        outcome = self._not_sent(
-            chunk,
+        if repeat.run:
+            return chunk.not_sent(
+                at,
+                RowStatus.DUPLICATE,
+                field=self.mapping.headers[column],
+                code="duplicate.earlier_run",
+                error=f"has the same {word} as row {repeat.first} of run {repeat.run}, which put it into the "
+                "campaign",
+            )
+        outcome = chunk.not_sent(
             at,
             RowStatus.DUPLICATE,
             field=self.mapping.headers[column],
@@ -274,21 +313,6 @@ class Validator:
             error=f"has the same {word} as row {repeat.first}",
         )
         return replace(outcome, first_row=repeat.first)
-
-    def _not_sent(
-        self, chunk: Chunk, at: int, status: RowStatus, *, field: str, code: str, error: str
-    ) -> RowOutcome:
-        """The outcome of a sound row that stays here."""
-        return RowOutcome(
-            row=chunk.rows[at],
-            status=status,
-            external_id=chunk.normal["externalId"][at],
-            numbers=chunk.normal["numbers"][at],
-            field=field,
-            code=code,
-            error=error,
-            warning=chunk.warning(at),
-        )
 
     # --- customers ----------------------------------------------------------------------------------
 

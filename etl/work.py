@@ -7,7 +7,7 @@ server is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -19,20 +19,27 @@ from msgspec.structs import replace
 from etl.chunker import Chunker
 from etl.columns import map_columns
 from etl.duplicates import Duplicates, Seen
+from etl.earlier import Earlier
 from etl.journal import InDoubt, Journal
 from etl.obi.models import moment
 from etl.payload import item_of
 from etl.profile import Profile
 from etl.reader import frames
-from etl.records import Batch, Customer, Item, Manifest, RowOutcome, RowStatus, SourceSpec
+from etl.records import Batch, Customer, Item, Manifest, RowOutcome, RowStatus, SourceSpec, SuppressionList
 from etl.settings import Settings
+from etl.suppression import Suppression
 from etl.validator import Decided, Validator
 
 T = TypeVar("T")
 
 
 class Work(Struct, frozen=True, kw_only=True):
-    """One input, where it is and how its rows are decided; the same on each day the run is worked on."""
+    """One input, where it is and how its rows are decided; the same on each day the run is worked on.
+
+    ``lists`` are the do-not-call lists in use, with their indexes in the folder ``indexes``. ``earlier`` are
+    the journals of runs whose customers count as duplicates. ``findings`` are counts over all rows, filled in
+    when they are decided; ``listed_since`` the settled rows that would be suppressed by now.
+    """
 
     source: Path
     spec: SourceSpec
@@ -40,9 +47,23 @@ class Work(Struct, frozen=True, kw_only=True):
     settings: Settings
     campaign_end: str = ""
     scratch: Path = field(default_factory=Path)
+    lists: tuple[SuppressionList, ...] = ()
+    indexes: Path = field(default_factory=Path)
+    earlier: tuple[Path, ...] = ()
+    findings: dict[str, int] = field(default_factory=dict)
+    listed_since: list[int] = field(default_factory=list)
 
     @classmethod
-    def of(cls, manifest: Manifest, settings: Settings, *, scratch: Path) -> Work:
+    def of(
+        cls,
+        manifest: Manifest,
+        settings: Settings,
+        *,
+        scratch: Path,
+        lists: Sequence[SuppressionList] = (),
+        indexes: Path = Path(),
+        earlier: Sequence[Path] = (),
+    ) -> Work:
         """The work of a run, from its manifest; ``settings`` are the manifest's, with today's credentials."""
         return cls(
             source=Path(manifest.source),
@@ -51,7 +72,19 @@ class Work(Struct, frozen=True, kw_only=True):
             settings=settings,
             campaign_end=manifest.campaign.end_date,
             scratch=scratch,
+            lists=tuple(lists),
+            indexes=indexes,
+            earlier=tuple(earlier),
         )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of all rows together, once they are decided."""
+        shared = self.findings.get("shared_numbers", 0)
+        if not shared:
+            return ()
+        number = "1 number stands" if shared == 1 else f"{shared:,} numbers stand"
+        return (f"{number} under more than one externalId; --duplicates-by number sends only the first",)
 
 
 class Step(Struct, frozen=True):
@@ -64,15 +97,24 @@ class Step(Struct, frozen=True):
 
 def decisions(work: Work) -> Generator[list[Decided], None, None]:
     """Every row decided, frame by frame, in order: a customer to send, or the outcome without sending."""
-    with Seen(work.scratch / "seen.sqlite") as seen:
+    with (
+        Seen(work.scratch / "seen.sqlite") as seen,
+        Suppression.opened(work.indexes, work.lists) as suppression,
+        Earlier(work.scratch / "earlier.sqlite") as earlier,
+    ):
+        earlier.fill(work.earlier)
         validator = Validator(
             profile=work.profile,
             mapping=map_columns(work.spec.columns, work.profile),
-            duplicates=Duplicates(seen, by=work.settings.duplicates_by),
+            duplicates=Duplicates(
+                seen, by=work.settings.duplicates_by, earlier=earlier if work.earlier else None
+            ),
             campaign_end=moment(work.campaign_end),
+            suppression=suppression,
         )
         for frame in frames(work.source, work.spec):
             yield list(validator.decide(frame))
+        work.findings["shared_numbers"] = seen.shared()
 
 
 async def ahead(source: Generator[T, None, None]) -> AsyncGenerator[T, None]:
@@ -115,12 +157,17 @@ def steps(
     with Journal.open(journal.path) as before, closing(decisions(work)) as frames_decided:
         settled = _Settled(before.settled_rows())
         for decided in frames_decided:
-            todo = [answer for answer in decided if not settled.has(answer.row)]
+            todo = []
+            for answer in decided:
+                if not settled.has(answer.row):
+                    todo.append(answer)
+                elif isinstance(answer, RowOutcome) and answer.code == "suppressed.list":
+                    work.listed_since.append(answer.row)
             step = Step([], [], rows=len(todo))
             for answer in todo:
                 sent = in_doubt.get(answer.row)
                 if sent is not None and not _is_still(answer, sent):
-                    step.outcomes.append(_decided_otherwise(answer.row, sent))
+                    step.outcomes.append(_decided_otherwise(answer, sent))
                 elif isinstance(answer, RowOutcome):
                     step.outcomes.append(answer)
                 elif sent is not None:
@@ -160,15 +207,26 @@ def _is_still(answer: Decided, sent: InDoubt) -> bool:
     return isinstance(answer, Customer) and answer.external_id == sent.external_id
 
 
-def _decided_otherwise(row: int, sent: InDoubt) -> RowOutcome:
-    """A row that was sent, and that this version decides otherwise: nothing certain can be done about it."""
+def _decided_otherwise(answer: Decided, sent: InDoubt) -> RowOutcome:
+    """A row that was sent, and that is decided otherwise now: nothing certain can be done about it."""
+    if isinstance(answer, RowOutcome) and answer.code == "suppressed.list":
+        code = "unknown.listed_since"
+        error = (
+            f"it was sent as {sent.external_id}, and has come onto a do-not-call list since, so it is not "
+            "sent again: look the customer up, and delete it if it is there"
+        )
+    else:
+        code = "unknown.decided_otherwise"
+        error = (
+            f"it was sent as {sent.external_id}, and this version of obi-import decides it otherwise: "
+            "resume with the version that began the run (`obi runs show` names it), or look the customer up"
+        )
     return RowOutcome(
-        row=row,
+        row=answer.row,
         status=RowStatus.UNKNOWN,
         external_id=sent.external_id,
-        code="unknown.decided_otherwise",
-        error=f"it was sent as {sent.external_id}, and this version of obi-import decides it otherwise: "
-        "resume with the version that began the run (`obi runs show` names it), or look the customer up",
+        code=code,
+        error=error,
         attempts=sent.attempts,
         batch=sent.batch,
     )

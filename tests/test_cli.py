@@ -215,6 +215,16 @@ def test_the_first_trouble_of_several_inputs_gives_the_exit_code(
     assert obi("load", "dirty.csv", "missing.csv", leads, *CAMPAIGN)[0] == 4
 
 
+def test_of_several_inputs_an_error_says_which_one_it_is(
+    own_place: Path, server: Simulator, obi: Obi
+) -> None:
+    for name in ("a", "b"):
+        (own_place / f"{name}.csv").write_text("Colour,Size\nred,1\n", encoding="utf-8")
+    _, _, err = obi("check", "a.csv", "b.csv")
+    assert [line.partition(": No column")[0] for line in err.splitlines()] == ["obi: a.csv", "obi: b.csv"]
+    assert obi("check", "a.csv")[2].startswith("obi: No column holds phone numbers")
+
+
 def test_one_results_file_alone_can_be_loaded(leads: Path, server: Simulator, obi: Obi) -> None:
     obi("load", leads, *CAMPAIGN)
     code, out, _ = obi("load", "leads.results.csv", *CAMPAIGN, "--json")

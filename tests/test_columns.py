@@ -114,7 +114,7 @@ def test_an_empty_list_says_that_no_column_is_a_do_not_call_column() -> None:
     found = mapped("Phone1", "DNC", "Do not call", "externalId", columns={"do_not_call": []})
     assert (found.do_not_call, found.attributes) == ((), ((1, "DNC"), (2, "Do not call")))
     (note,) = found.notes
-    assert "DNC, Do not call: sounds like consent" in note
+    assert "DNC, Do not call: sound like consent" in note
 
 
 def test_fields_that_the_profile_does_not_name_keep_their_own_names() -> None:
@@ -225,13 +225,13 @@ def test_an_attributes_name_is_one_line_without_control_characters() -> None:
         "Opt Out",
         "opted-in",
         "Unsubscribed",
-        "Do Not Call?",
-        "Callable-Mobile",
+        "Do Not Call Reason",
+        "Not callable since",
         "Blacklist",
         "Do not disturb",
         "GDPR",
         "Block_List",
-        "No Call",
+        "No Calls before",
     ],
 )
 def test_a_header_that_sounds_like_consent_and_is_not_mapped_is_told(header: str) -> None:
@@ -288,3 +288,30 @@ def test_a_row_of_data_in_the_headers_place_is_not_shown(header: tuple[str, ...]
     with pytest.raises((InputError, ProfileError), match="looks like data") as told:
         mapped(*header, **tables)
     assert not any(cell in str(told.value) for cell in header)
+
+
+def test_a_header_in_one_piece_is_told_as_a_matter_of_the_delimiter() -> None:
+    with pytest.raises(ProfileError, match="one column with ',' in it; state another delimiter"):
+        mapped("ID,Name,Phone", columns={"externalId": "ID", "phones": "Phone"})
+
+
+@pytest.mark.parametrize(
+    "header", ["Email Opt Out", "HasOptedOutOfFax", "SMS Opt Out", "Unsubscribed from email"]
+)
+def test_a_wish_about_another_channel_is_not_told(header: str) -> None:
+    assert not any("consent" in note for note in mapped("Phone", header).notes)
+
+
+@pytest.mark.parametrize("header", ["Email and Phone Opt In", "Telemarketing consent", "Consent"])
+def test_a_wish_that_may_be_about_calls_is_told(header: str) -> None:
+    assert any("consent" in note for note in mapped("Phone", header).notes)
+
+
+@pytest.mark.parametrize("header", ["Deceased", "Is Deceased", "Verstorben"])
+def test_whoever_is_dead_is_not_called(header: str) -> None:
+    assert mapped("Phone", header).do_not_call == (1,)
+
+
+def test_a_lead_that_was_deleted_in_salesforce_is_not_called() -> None:
+    found = mapped("Id", "MobilePhone", "LeadSource", "DoNotCall", "IsDeleted", "IsConverted")
+    assert set(found.do_not_call) == {3, 4}

@@ -208,6 +208,36 @@ def test_more_keys_than_one_statement_takes_are_all_found() -> None:
     assert [each.repeat and each.repeat.first for each in found[2_000:]] == list(range(1, 2_001))
 
 
+# --- numbers under several ids ------------------------------------------------------------------------------
+
+
+def shared(claims: Sequence[Claim], *, by: str = "externalId", chunk: int = 2) -> int:
+    """How many numbers stand under more than one id."""
+    with seen() as keys:
+        duplicates = Duplicates(keys, by=by)
+        for start in range(0, len(claims), chunk):
+            duplicates.judge(claims[start : start + chunk])
+        return keys.shared()
+
+
+def test_a_number_under_two_ids_is_counted_once_and_repeats_of_an_id_are_not() -> None:
+    assert shared([claim(1, "7", A, B), claim(2, "8", A), claim(3, "9", A), claim(4, "7", B)]) == 1
+    assert shared([claim(1, "7", A), claim(2, "7", A)]) == 0
+    assert shared([claim(1, "7", A), claim(2, "8", A)], by="number") == 1
+
+
+@given(rows=claims, chunk=st.integers(1, 7))
+def test_the_numbers_under_several_ids_are_those_of_a_plain_count(
+    rows: list[tuple[str, list[str], bool]], chunk: int
+) -> None:
+    made = claims_of(rows)
+    ids: dict[str, set[str]] = {}
+    for each in made:
+        for number in each.numbers:
+            ids.setdefault(number, set()).add(each.external_id)
+    assert shared(made, chunk=chunk) == sum(len(of_number) > 1 for of_number in ids.values())
+
+
 # --- the file ---------------------------------------------------------------------------------------------
 
 

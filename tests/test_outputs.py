@@ -70,6 +70,14 @@ def test_every_dangerous_first_character_gets_its_prefix_in_cells_and_headers(
         assert [cell for (cell,) in csv.reader(file)] == [f"'{first}head", f"'{first}x", f"x{first}"]
 
 
+def test_a_cell_of_megabytes_reads_back_as_any_other(tmp_path: Path) -> None:
+    long = 'a "quote", and a line\n' * 100_000
+    content = write(tmp_path / "a.csv", [[long, "+1", None]], plain=True).read_text(encoding="utf-8")
+    csv.field_size_limit(len(long))
+    (_, row) = csv.reader(io.StringIO(content, newline=""))
+    assert row == [long, "+1", ""]
+
+
 def test_a_number_gets_no_prefix(tmp_path: Path) -> None:
     assert b"\r\n-5\r\n" in write(tmp_path / "a.csv", [[-5]], ["n"]).read_bytes()
 

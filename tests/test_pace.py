@@ -40,6 +40,28 @@ def test_a_fixed_number_stays_what_it_is(most: int, clock: Clock) -> None:
     assert (pace.limit, pace.most) == (5, 5)
 
 
+def test_a_fixed_number_gives_up_a_place_for_each_that_is_told_to_rest(clock: Clock) -> None:
+    pace = Pace(5, 5, clock=clock)
+    pace.rest(1)
+    pace.rest(1)
+    assert pace.limit == 3
+    for _ in range(9):
+        pace.rest(1)
+    assert pace.limit == 1
+
+
+def test_a_fixed_number_takes_its_places_back_while_all_is_well(clock: Clock) -> None:
+    pace = Pace(5, 5, clock=clock)
+    for _ in range(4):
+        pace.rest(1)
+    taken_back = []
+    for _ in range(1000):
+        pace.well()
+        taken_back.append(pace.limit)
+    assert taken_back == sorted(taken_back)
+    assert pace.limit == 5
+
+
 async def test_no_more_deliveries_than_the_limit_are_under_way() -> None:
     pace = Pace(3, 3)
     busy, most = 0, 0

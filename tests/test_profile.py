@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from pydantic import ValidationError
 
@@ -15,18 +17,21 @@ from etl.profile import (
     GUESSED,
     Profile,
     SuppressWhen,
+    asset,
     find_profile,
     names_of,
     normal_header,
     profile_folder,
     read_profile,
 )
+from etl.schemas import PROFILE, profile_schema, text_of
 
 EVERYTHING = """
 name = "acme-crm"
 campaign = "Spring"
 region = "GB"
 region_column = "Country"
+missing_columns = "stop"
 
 [source]
 encoding = "windows-1252"
@@ -49,6 +54,8 @@ previewTime = "Preview"
 priority = "Priority"
 timeZone = "Time zone"
 do_not_call = ["Do Not Call"]
+callable = ["Callable"]
+not_fields = ["Status"]
 
 [defaults]
 priority = 5
@@ -63,6 +70,7 @@ exclude = ["Internal*"]
 "Company / Account" = "Company"
 [attributes.rules."Postcode"]
 required = true
+type = "text"
 pattern = "^[A-Z0-9 ]{3,10}$"
 max_length = 10
 allowed = ["SW1A 1AA"]
@@ -223,8 +231,10 @@ def test_every_word_of_the_contract_is_taken_and_no_other(key: str, values: list
         ('[columns]\nexternalID = "x"', r"columns\.externalID is not a key\. Did you mean externalId\?"),
         ("[sauce]", r"sauce is not a key\. Did you mean source\?"),
         ('[source]\ndate_ordre = "dmy"', r"source\.date_ordre is not a key\. Did you mean date_order\?"),
-        ('[attributes.rules."P"]\nrequird = true', r"requird is not a key"),
-        ('[[suppress_when]]\ncolumn="C"\nolder = "1d"', r"older is not a key"),
+        ('[attributes.rules."P"]\nrequird = true', r"P\.requird is not a key\. Did you mean required\?"),
+        ('[attributes.rules."P"]\nkind = "date"', r"kind is not a key\. Known are .*pattern.*type"),
+        ('[attributes]\nexlude = "x"', r"attributes\.exlude is not a key\. Did you mean exclude\?"),
+        ('[[suppress_when]]\ncolumn="C"\nolder = "1d"', r"older is not a key\. Did you mean older_than\?"),
         ("guessing = true", r"guessing is not a key"),
     ],
 )
@@ -255,6 +265,17 @@ def test_an_unknown_key_names_the_nearest_known_one(text: str, told: str, tmp_pa
         ('region = "Britain"', r"region = 'BRITAIN'"),
         ("region = \nname = 'x'", r"not valid TOML.*line 1"),
         ("region = 44", r"region = 44"),
+        ('[columns]\nphones = ""', r"columns\.phones = ''.*empty name"),
+        ('[columns]\nphones = ["Tel", " "]', r"columns\.phones.*empty name"),
+        ("[columns]\nexternalId = 7", r"columns\.externalId = 7"),
+        ("[defaults]\npriority = 3000000000", r"defaults\.priority = 3000000000.*2147483647"),
+        ('[attributes.rename]\n"A" = " "', r"rename.*'A' an empty name.*exclude"),
+        ('[attributes.rules."P"]\ntype = "phone"', r"type = 'phone'.*'boolean'.*'email'"),
+        ('[attributes.rules."P"]\npattern = "(?=a)(a+)+"', r"pattern.*for ever"),
+        ('[attributes.rules."P"]\nallowed = [1, 2]', r"allowed\.0 = 1"),
+        ('[suppress]\nmax_age = "soon"', r"max_age = 'soon'.*7d"),
+        ('[[suppress_when]]\ncolumn = ""', r"column = ''"),
+        ("[expect]\ninvalid_max = true", r"invalid_max = True"),
     ],
 )
 def test_a_wrong_value_names_key_value_and_what_is_right(text: str, told: str, tmp_path: Path) -> None:
@@ -366,4 +387,86 @@ def test_the_customer_fields_are_those_of_the_contract() -> None:
         "priority",
         "timeZone",
         "do_not_call",
+        "callable",
     ]
+
+
+# --- the schema for editors -------------------------------------------------------------------------------
+
+
+def faults(data: Any) -> list[str]:
+    validator = jsonschema_rs.validator_for(profile_schema())
+    return [
+        f"{'.'.join(map(str, error.instance_path))}: {error.message}" for error in validator.iter_errors(data)
+    ]
+
+
+def described(schema: Any, at: str = "") -> Iterator[tuple[str, str]]:
+    """Every key of a schema with its description."""
+    for name, key in schema.get("properties", {}).items():
+        yield f"{at}.{name}", key.get("description", "")
+    for name, table in schema.get("$defs", {}).items():
+        yield from described(table, name)
+
+
+def test_the_schema_that_ships_is_of_this_version() -> None:
+    """If it is not, `python -m etl.schemas` writes it anew."""
+    shipped = (asset("schemas") / PROFILE).read_text(encoding="utf-8")
+    assert shipped == text_of(profile_schema())
+
+
+def test_every_key_of_the_schema_says_what_it_is_for() -> None:
+    texts = dict(described(profile_schema()))
+    assert len(texts) > 60
+    assert [name for name, text in texts.items() if not text or "``" in text] == []
+
+
+@pytest.mark.parametrize("path", sorted(profile_folder().glob("*.toml")), ids=lambda path: path.stem)
+def test_every_built_in_profile_is_as_the_schema_says(path: Path) -> None:
+    assert faults(tomllib.loads(path.read_text(encoding="utf-8"))) == []
+
+
+def test_the_example_of_every_key_is_as_the_schema_says() -> None:
+    assert faults(tomllib.loads(EVERYTHING)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'regoin = "GB"',
+        'region = "Britain"',
+        '[phones]\nformat = "E164"',
+        "[source]\nheader_row = 0",
+        '[attributes.rules.P]\ntype = "phone"',
+        "[columns]\nphones = 7",
+        '[[suppress_when]]\nis = ["x"]',
+    ],
+)
+def test_what_a_load_refuses_is_underlined_by_an_editor(text: str, tmp_path: Path) -> None:
+    assert faults(tomllib.loads(text))
+    with pytest.raises(ProfileError):
+        read_profile(written(tmp_path, text))
+
+
+@pytest.mark.parametrize("value", ["2%", "0", 0, 10, 0.5])
+def test_a_limit_may_be_a_number_too(value: str | float) -> None:
+    profile = Profile.model_validate({"expect": {"invalid_max": value}})
+    assert profile.expect.invalid_max == str(value)
+    assert faults({"expect": {"invalid_max": value}}) == []
+
+
+def test_one_text_stands_for_a_list_of_it() -> None:
+    profile = Profile.model_validate(
+        {
+            "region_column": "Country",
+            "source": {"date_formats": "%d.%m.%Y"},
+            "columns": {"phones": "Tel", "do_not_call": "DNC"},
+            "attributes": {"rules": {"P": {"allowed": "x"}}},
+            "suppress_when": [{"column": "C", "is": "no"}],
+        }
+    )
+    assert profile.region_column == ("Country",)
+    assert profile.source.date_formats == ("%d.%m.%Y",)
+    assert (profile.columns.phones, profile.columns.do_not_call) == (("Tel",), ("DNC",))
+    assert profile.attributes.rules["P"].allowed == ("x",)
+    assert profile.suppress_when[0].is_ == ("no",)

@@ -99,6 +99,19 @@ def test_frames_are_cut_by_rows_and_numbered_through(leads: Path) -> None:
     assert parts[2][0].tolist() == ["20", "21", "22", "23", "24"]
 
 
+def test_frames_of_wide_rows_have_fewer_of_them(leads: Path) -> None:
+    names = ",".join(f"c{n}" for n in range(50))
+    leads.write_text(f"{names}\n" + f"{names}\n".replace("c", "v") * 25, "utf-8")
+    parts = list(frames(leads, survey(leads), chunk_cells=500))
+    assert [len(part) for part in parts] == [10, 10, 5]
+    assert [part.index[0] for part in parts] == [1, 11, 21]
+
+
+def test_a_frame_of_long_cells_ends_with_the_one_that_fills_it(leads: Path) -> None:
+    leads.write_text("a,b\n" + f"{'x' * 3_000_000},1\n" * 7, "utf-8")
+    assert [len(part) for part in frames(leads, survey(leads))] == [3, 3, 1]
+
+
 def test_a_file_without_rows_gives_no_frame(leads: Path) -> None:
     leads.write_text("a,b\n", "utf-8")
     assert list(frames(leads, survey(leads))) == []

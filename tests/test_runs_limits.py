@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from etl.errors import InputError, InterruptedRunError, LockedError, ProfileError
+from etl.errors import ConfigError, InputError, InterruptedRunError, LockedError
 from etl.orders import Order
 from etl.profile import GUESSED, Profile
 from etl.records import RunReport
@@ -173,14 +173,14 @@ async def test_a_question_that_is_answered_no_sends_nothing(leads: Path, setting
 
 
 @pytest.mark.parametrize("check", [False, True])
-async def test_a_do_not_call_list_that_is_not_applied_stops_before_anything_is_sent(
+async def test_a_do_not_call_list_that_is_not_there_stops_before_anything_is_sent(
     check: bool, leads: Path, settings_for: MakeSettings
 ) -> None:
     """To load without the list would call people who must not be called."""
     profile = Profile.model_validate(BRITISH.frozen() | {"suppress": {"files": ["dnc/tps.csv"]}})
     async with Simulator() as simulator:
         runner = Runner(settings_for(simulator.base_url))
-        with pytest.raises(ProfileError, match=r"dnc/tps\.csv.*nothing is sent") as told:
+        with pytest.raises(ConfigError, match=r"dnc/tps\.csv is not there.*nothing was sent") as told:
             await (runner.check if check else runner.load)(order(leads, profile=profile))
         assert told.value.exit_code == 3
         assert sent(simulator) == 0

@@ -140,7 +140,7 @@ def test_the_first_character_that_is_not_ascii_may_stand_at_the_very_end(leads: 
     assert surveyed(leads, (filler + "2,Jürgen\n").encode("cp1252")).encoding == "cp1252"
     spec = surveyed(leads, (filler + "2,Jürgen\n").encode())
     assert spec.encoding == "utf-8"
-    assert spec.evidence[0].endswith("and 1 characters are not ASCII")
+    assert spec.evidence[0].endswith("and 1 character is not ASCII")
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,17 @@ def test_a_windows_code_page_is_told_by_its_letters(leads: Path, codec: str, wor
 def test_mixed_encodings_are_refused_with_the_first_line_that_is_not_utf8(leads: Path) -> None:
     content = "ID,Name\n1,Jürgen\n".encode() + "2,José\n3,Zoë\n".encode("cp1252")
     message = refusal(leads, content)
-    assert "line 3: this line is not UTF-8 while others are (2 bytes against 1 characters)" in message
+    assert "line 3: this line is not UTF-8 while others are (2 bytes against 1 character)" in message
+
+
+@pytest.mark.parametrize("stated", ["windows-1252", "latin-1", "cp850"])
+def test_a_page_of_single_bytes_stated_of_utf8_is_refused_and_not_garbled(leads: Path, stated: str) -> None:
+    message = refusal(leads, "ID,Name\n1,Jürgen\n".encode(), encoding=stated)
+    assert "would garble them; leave the encoding out" in message
+
+
+def test_a_page_stated_of_ascii_is_fine(leads: Path) -> None:
+    assert surveyed(leads, b"ID,Name\n1,Ann\n", encoding="windows-1252").encoding == "cp1252"
 
 
 def test_a_character_cut_off_at_the_end_is_refused(leads: Path) -> None:

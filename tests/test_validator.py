@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,11 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from etl.chunk import REFUSED, Chunk
 from etl.columns import map_columns
 from etl.duplicates import Duplicates, Seen
+from etl.entries import id_keys, number_key
 from etl.fields import derived_external_id
 from etl.profile import Profile
-from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus
+from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus, SuppressionList
+from etl.suppression import IndexWriter, Suppression
 from etl.validator import Decided, Validator
 
 A, B, C, D = (f"+44207946000{at}" for at in range(4))
@@ -45,17 +47,42 @@ def validating(
     *,
     by: str = "externalId",
     campaign_end: datetime | None = None,
+    listed: Sequence[str] = (),
+    listed_ids: Sequence[str] = (),
     **tables: Any,
 ) -> Iterator[Validator]:
     profile = Profile.model_validate({"region": "GB"} | tables)
-    with TemporaryDirectory() as folder, Seen(Path(folder) / "seen.sqlite") as seen:
+    keys = {
+        "numbers": map(number_key, listed),
+        "externalIds": (key for each in listed_ids for key in id_keys(each)),
+    }
+    with (
+        TemporaryDirectory() as folder,
+        Seen(Path(folder) / "seen.sqlite") as seen,
+        Suppression.opened(
+            Path(folder),
+            [indexed(Path(folder), kind, given) for kind, given in keys.items() if listed or listed_ids],
+        ) as suppression,
+    ):
         yield Validator(
             profile=profile,
             mapping=map_columns(list(enumerate(header)), profile),
             duplicates=Duplicates(seen, by=by),
             campaign_end=campaign_end,
             now=NOW,
+            suppression=suppression,
         )
+
+
+def indexed(folder: Path, kind: str, keys: Iterable[int]) -> SuppressionList:
+    """A do-not-call list of these keys."""
+    facts = SuppressionList(
+        name=f"{kind}.csv", path="", asked="", kind=kind, entries=1, fingerprint="", index=f"{kind}.sqlite"
+    )
+    with IndexWriter(folder / facts.index) as index:
+        index.add(keys)
+        index.note(facts)
+    return facts
 
 
 def decided(
@@ -734,6 +761,93 @@ def test_every_row_comes_out_exactly_once_in_order_and_customers_are_in_their_no
         ids = [each.external_id for each in found if isinstance(each, Customer)]
         assert by == "number" or len(set(ids)) == len(ids)
     assert found == decided(*rows, header=WIDE, extra=extra, by=by)
+
+
+# --- do-not-call lists --------------------------------------------------------------------------------------
+
+
+def test_one_listed_number_suppresses_the_row_and_names_list_and_column() -> None:
+    found = outcome("7", A, B, listed=[B])
+    assert (found.status, found.code, found.field) == (RowStatus.SUPPRESSED, "suppressed.list", "Phone2")
+    assert found.error == "Phone2 holds a number that is on the do-not-call list numbers.csv"
+    assert (found.external_id, found.numbers) == ("7", f"{A};{B}")
+
+
+def test_a_listed_number_is_found_in_any_spelling_of_the_row() -> None:
+    for spelling in ("020 7946 0000", "00442079460000", "+44 (0)20 7946 0000", "442079460000"):
+        assert outcome("7", spelling, "", listed=[A]).code == "suppressed.list"
+
+
+def test_a_number_beyond_the_third_counts_too() -> None:
+    assert outcome("7", f"{A}; {B}; {C}; {D}", "", listed=[D]).code == "suppressed.list"
+
+
+def test_what_a_bad_cell_may_mean_counts_too() -> None:
+    found = outcome("7", A, "020 7946 0001/2", listed=[B])
+    assert (found.code, found.field) == ("suppressed.list", "Phone2")
+    assert customer("7", A, "020 7946 0001/2", listed=[D]).numbers == (A,)
+
+
+def test_a_telephone_column_that_is_not_read_counts_too() -> None:
+    header = ("externalId", "numbers", "Phone1", "Fax")
+    found = outcome("7", A, "020 7946 0001", "", header=header, listed=[B])
+    assert (found.code, found.field) == ("suppressed.list", "Phone1")
+    assert customer("7", A, "", "020 7946 0001", header=header, listed=[B]).numbers == (A,)
+    rules: dict[str, Any] = {"phones": {"suppressed": "drop-number"}}
+    assert customer("7", A, B, "", header=header, listed=[B], **rules).numbers == (A,)
+
+
+@pytest.mark.parametrize("listed", ["7", " 7 ", "crm-7", "CRM-7"])
+def test_an_id_is_looked_for_with_its_prefix_and_without(listed: str) -> None:
+    found = outcome("7", A, "", listed_ids=[listed], external_id={"prefix": "CRM-"})
+    assert (found.code, found.field, found.external_id) == ("suppressed.list", "externalId", "CRM-7")
+
+
+def test_a_derived_id_is_looked_for_too() -> None:
+    derived = derived_external_id(A)
+    found = outcome("", A, "", listed_ids=[derived])
+    assert (found.code, found.external_id) == ("suppressed.list", derived)
+
+
+def test_with_drop_number_the_listed_one_goes_and_the_next_ones_move_up() -> None:
+    rules: dict[str, Any] = {"phones": {"suppressed": "drop-number"}}
+    found = customer("7", f"{A};{B};{C}", D, listed=[B], **rules)
+    assert found.numbers == (A, C, D)
+    assert found.warning == f"left out: {B} is on the do-not-call list numbers.csv"
+    assert outcome("7", A, B, listed=[A, B], **rules).code == "suppressed.list"
+    assert customer("7", A, B, listed=[D], **rules).numbers == (A, B)
+    assert outcome("7", A, B, listed=[A], listed_ids=["7"], **rules).code == "suppressed.list"
+
+
+def test_a_derived_id_and_what_repeats_go_by_the_numbers_before_any_was_dropped() -> None:
+    rules: dict[str, Any] = {"phones": {"suppressed": "drop-number"}, "by": "number"}
+    first, second = decided(("", A, B), ("8", A, C), listed=[A], **rules)
+    assert isinstance(first, Customer)
+    assert first.external_id == derived_external_id(A)
+    assert first.numbers == (B,)
+    assert isinstance(second, RowOutcome)
+    assert second.first_row == 1
+
+
+def test_the_time_zone_is_that_of_the_first_number_that_is_sent() -> None:
+    rules: dict[str, Any] = {"phones": {"suppressed": "drop-number"}, "defaults": {"timeZone": "infer"}}
+    berlin = "+493023125123"
+    assert customer("7", A, berlin, listed=[A], **rules).time_zone == "Europe/Berlin"
+    assert customer("7", A, berlin, listed=[D], **rules).time_zone == "Europe/London"
+
+
+def test_what_has_no_e164_is_invalid_while_numbers_are_looked_for() -> None:
+    rules: dict[str, Any] = {"region": "", "phones": {"format": "as-written"}}
+    found = outcome("7", "", "0215428754", listed=[A], **rules)
+    assert (found.status, found.code, found.field) == (RowStatus.INVALID, "phone.no_e164", "Phone2")
+    assert customer("7", "", "0215428754", **rules).numbers == ("0215428754",)
+    assert customer("7", "+442079460001", "", listed=[A], **rules).numbers == ("+442079460001",)
+
+
+def test_an_invalid_row_is_no_suppressed_one_and_a_suppressed_one_claims_its_id() -> None:
+    header = ("externalId", "Phone1", "Phone2", "priority")
+    rows = [("7", A, "", "bad"), ("7", A, "", ""), ("7", B, "", "")]
+    assert words(decided(*rows, header=header, listed=[A])) == ["invalid", "suppressed", "duplicate"]
 
 
 # --- the workbench ----------------------------------------------------------------------------------------

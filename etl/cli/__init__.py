@@ -9,12 +9,15 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 import click
 
 from etl.cli.campaigns import campaigns
-from etl.cli.load import check, load, resume
+from etl.cli.checking import check
+from etl.cli.load import load, resume
+from etl.cli.profiles import profile
 from etl.cli.runs import runs
 from etl.cli.simulator import simulator
 from etl.errors import EtlError
@@ -43,7 +46,7 @@ def cli() -> None:
     """
 
 
-for command in (load, check, resume, runs, campaigns, simulator):
+for command in (load, check, resume, runs, campaigns, profile, simulator):
     cli.add_command(command)
 
 
@@ -86,5 +89,17 @@ def _as_json(sentence: str, code: int) -> int:
     if "--json" in sys.argv[1:]:
         from etl.cli.screen import print_no_run
 
-        print_no_run(sentence, code)
+        print_no_run(sentence, code, command=_command_in(sys.argv[1:]))
     return code
+
+
+def _command_in(words: Sequence[str]) -> str:
+    """The command that these words name, as in ``load`` or ``runs undo``."""
+    names: list[str] = []
+    group: click.Command | None = cli
+    for word in words:
+        if not isinstance(group, click.Group) or word not in group.commands:
+            break
+        names.append(word)
+        group = group.commands[word]
+    return " ".join(names)

@@ -10,18 +10,21 @@ from pathlib import Path
 import click
 
 from etl.errors import InputError
+from etl.remote import is_url, last_name, shown
 
 _OURS = ("*.results.*", "*.rejects.*", "*.check.*", "*.undo.*")
 
 
 def expand(words: Sequence[str]) -> list[str]:
-    """Paths and globs as single inputs; among several, files that we wrote ourselves are left out.
+    """Paths, URLs and globs as single inputs; among several, files that we wrote ourselves are left out.
 
-    Raises InputError for a glob that fits nothing.
+    Raises InputError for a glob that fits nothing, and for one in a URL.
     """
     found: list[str] = []
     for word in words:
-        if word == "-" or Path(word).exists() or not glob.has_magic(word):
+        if is_url(word) and "*" in word:
+            raise InputError(f"{shown(word)}: patterns in URLs are not looked up; name each file.")
+        if word == "-" or is_url(word) or Path(word).exists() or not glob.has_magic(word):
             found.append(word)
             continue
         matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207  -- the word may begin anywhere
@@ -29,7 +32,7 @@ def expand(words: Sequence[str]) -> list[str]:
             raise InputError(f"No file fits {word}; check the folder and the pattern.")
         found += matches
     if len(found) > 1:
-        found = [path for path in found if not any(fnmatch(Path(path).name, ours) for ours in _OURS)]
+        found = [path for path in found if not any(fnmatch(_name(path), ours) for ours in _OURS)]
     if not found:
         raise InputError("Only results, rejects, check or undo files fit; name one of them alone to load it.")
     return found
@@ -42,8 +45,14 @@ def one_path(folder: str | None, source: str, *, word: str, several: bool) -> st
     if several and not Path(folder).suffix:
         Path(folder).mkdir(parents=True, exist_ok=True)
     if Path(folder).is_dir():
-        stem = Path(source).name.removesuffix(".gz")
-        return str(Path(folder) / f"{Path(stem).stem or 'stdin'}.{word}.csv")
+        from etl.files import stem_of
+
+        return str(Path(folder) / f"{stem_of(source)}.{word}.csv")
     if several:
-        raise click.UsageError(f"--{word} must be a folder where there are several inputs.")
+        option = "rejects" if word == "rejects" else "results"
+        raise click.UsageError(f"--{option} must be a folder where there are several inputs.")
     return folder
+
+
+def _name(source: str) -> str:
+    return last_name(source) if source == "-" or is_url(source) else Path(source).name

@@ -1,4 +1,4 @@
-"""``obi load``, ``obi check`` and ``obi resume``."""
+"""``obi load`` and ``obi resume``, and how a command works on several inputs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,25 @@ import click
 from msgspec.structs import replace
 
 from etl.cli.inputs import expand, one_path
-from etl.cli.options import INPUT_RULES, OUTPUTS, SERVER, STATE, TALK, Seconds, again, grouped, repeated_flags
+from etl.cli.options import (
+    INPUT_RULES,
+    LISTS,
+    OUTPUTS,
+    SERVER,
+    SOURCE_FLAGS,
+    STATE,
+    TALK,
+    ListingCommand,
+    Seconds,
+    Whole,
+    again,
+    grouped,
+    repeated_flags,
+    settings_of,
+)
 from etl.errors import EtlError
 from etl.records import RunReport, worst_exit
+from etl.remote import is_url, shown
 
 if TYPE_CHECKING:
     from etl.cli.screen import Screen
@@ -20,9 +36,7 @@ if TYPE_CHECKING:
 
 _CONCURRENCY = grouped(
     click.option("--concurrency", metavar="N|auto", help="Requests in flight.  [default: auto]"),
-    click.option(
-        "--max-concurrency", type=click.IntRange(1, 256), help="Most that auto goes up to.  [default: 16]"
-    ),
+    click.option("--max-concurrency", type=Whole(1, 256), help="Most that auto goes up to.  [default: 16]"),
     click.option("--rate", type=float, help="Requests a second at most."),
 )
 _UNKNOWN = click.option(
@@ -38,7 +52,7 @@ _LIMITS = grouped(
     ),
     click.option(
         "--canary",
-        type=click.IntRange(min=1),
+        type=Whole(min=1),
         metavar="N",
         help="Send N customers first; go on only if each is in the campaign then.",
     ),
@@ -64,7 +78,7 @@ _AROUND = grouped(
     click.option("--wait-lock", type=Seconds(), help="Wait for another load into the same campaign."),
 )
 _SENDING = grouped(
-    click.option("--batch-size", type=click.IntRange(1, 10_000), help="Customers a request.  [default: 100]"),
+    click.option("--batch-size", type=Whole(1, 10_000), help="Customers a request.  [default: 100]"),
     _CONCURRENCY,
     click.option(
         "--existing", type=click.Choice(["skip", "fail"]), help="Ids that are there already.  [default: skip]"
@@ -76,15 +90,16 @@ _SENDING = grouped(
     _LIMITS,
     _AROUND,
 )
-_INPUTS = click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-_CAMPAIGN = click.option("--campaign", metavar="NAME|ID", default="", help="Id, or exact name.")
+INPUTS = click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+CAMPAIGN = click.option("--campaign", metavar="NAME|ID", default="", help="Id, or exact name.")
 
 
-@click.command()
-@_INPUTS
-@_CAMPAIGN
+@click.command(cls=ListingCommand)
+@INPUTS
+@CAMPAIGN
 @SERVER
 @INPUT_RULES
+@LISTS
 @OUTPUTS
 @_SENDING
 @click.option("--new-run", is_flag=True, help="Begin anew, also where a run of this content is unfinished.")
@@ -105,38 +120,16 @@ def load(**options: Any) -> int:
     from etl.cli.screen import Screen
 
     screen = Screen.of(options)
-    question = screen.question if not options.pop("yes") else None
-    return _each_input(options, screen, work=lambda runner, order: runner.load(order), question=question)
+    yes = options.pop("yes")
+    question = screen.question if screen.can_ask() and not yes else None
+    return each_input(options, screen, work=lambda runner, order: runner.load(order), question=question)
 
 
-@click.command()
-@_INPUTS
-@_CAMPAIGN
-@SERVER
-@INPUT_RULES
-@OUTPUTS
-@TALK
-@STATE
-def check(**options: Any) -> int:
-    """Do all that load does but send: what would be, and what is wrong.
-
-    \b
-    Examples:
-      obi check leads.csv --region GB
-      obi check leads.xlsx --profile crm.toml --json
-    """
-    from etl.cli.screen import Screen
-
-    options["new_run"] = False
-    return _each_input(
-        options, Screen.of(options), work=lambda runner, order: runner.check(order), question=None
-    )
-
-
-@click.command()
+@click.command(cls=ListingCommand)
 @click.argument("run", required=False, default="")
 @_CONCURRENCY
 @_UNKNOWN
+@LISTS
 @click.option("--max-errors", metavar="N|N%", help="Stop once more rows than this are invalid or rejected.")
 @_AROUND
 @TALK
@@ -153,10 +146,10 @@ def resume(run: str, **options: Any) -> int:
     """
     from etl.cli.screen import Screen
     from etl.runs import Runner
-    from etl.settings import load_settings
 
     screen = Screen.of(options)
-    settings = load_settings(**options)
+    suppress, if_loaded = options.pop("suppress"), options.pop("if_loaded")
+    settings = settings_of(options)
     given = {name for name, value in options.items() if value is not None} - {"state_dir"}
     runner = Runner(
         settings,
@@ -166,7 +159,7 @@ def resume(run: str, **options: Any) -> int:
         repeat=again(state_dir=options["state_dir"]),
         changed={name: getattr(settings, name) for name in given},
     )
-    report = screen.run(runner, runner.resume(run))
+    report = screen.run(runner, runner.resume(run, suppress=suppress, if_loaded=if_loaded or ""))
     if report is None:
         screen.nothing_to_do("There is no unfinished run; nothing to do.")
         return 0
@@ -174,18 +167,21 @@ def resume(run: str, **options: Any) -> int:
     return report.exit_code
 
 
-def _each_input(
+def each_input(
     options: dict[str, Any],
     screen: Screen,
     *,
     work: Callable[[Runner, Order], Coroutine[Any, Any, RunReport]],
     question: Callable[[Any], bool] | None,
+    word: str = "results",
 ) -> int:
-    """Several inputs are several runs, one after the other."""
+    """Several inputs are several runs, one after the other.
+
+    ``word`` is what the names of results have in them, in a folder that is given for several.
+    """
     from etl.orders import Order
     from etl.profile import find_profile
     from etl.runs import Runner
-    from etl.settings import load_settings
 
     if options["simulate"] and options["base_url"]:
         raise click.UsageError(
@@ -196,25 +192,27 @@ def _each_input(
     try:
         sources = expand(inputs)
         flags = repeated_flags(options)
-        mapping = {name: options.pop(name) for name in ("profile", "region", "hidden")}
-        profile = find_profile(mapping["profile"], region=mapping["region"], hidden=mapping["hidden"])
+        stated = {name: options.pop(name) for name in ("region", *SOURCE_FLAGS)}
+        profile = find_profile(options.pop("profile"), **stated)
         asked = Order(
             input="",
             profile=profile,
             flags=flags,
+            suppress=options.pop("suppress"),
+            if_loaded=options.pop("if_loaded") or "",
             **{name: options.pop(name) for name in ("campaign", "new_run", "simulate")},
         )
         results, rejects = options.pop("results"), options.pop("rejects")
-        settings = load_settings(**options)
+        settings = settings_of(options)
         places = [
             {
-                "results": one_path(results, source, word="results", several=len(sources) > 1),
+                "results": one_path(results, source, word=word, several=len(sources) > 1),
                 "rejects": one_path(rejects, source, word="rejects", several=len(sources) > 1),
             }
             for source in sources
         ]
     except EtlError as error:
-        screen.failed(error, source=inputs[0])
+        screen.failed(error, source=shown(inputs[0]) if is_url(inputs[0]) else inputs[0])
         return error.exit_code
     for source, paths in zip(sources, places, strict=True):
         runner = Runner(
@@ -223,11 +221,12 @@ def _each_input(
             stop=screen.stop,
             while_sending=screen.while_sending,
             repeat=again(state_dir=options["state_dir"]),
-            question=question or (lambda _plan: True),
+            question=question,
         )
         if screen.stop.is_set():
             break
-        codes.append(_one_input(runner, replace(asked, input=source, **paths), screen, work))
+        order = replace(asked, input=source, **paths)
+        codes.append(_one_input(runner, order, screen, work, several=len(sources) > 1))
     return worst_exit(codes)
 
 
@@ -236,11 +235,13 @@ def _one_input(
     order: Order,
     screen: Screen,
     work: Callable[[Runner, Order], Coroutine[Any, Any, RunReport]],
+    *,
+    several: bool,
 ) -> int:
     try:
         report = screen.run(runner, work(runner, order))
     except EtlError as error:
-        screen.failed(error, source=order.input)
+        screen.failed(error, source=order.input, several=several)
         return error.exit_code
     screen.report(report)
     return report.exit_code

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from etl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from etl.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -26,6 +32,18 @@ class Seconds(click.ParamType[float]):
         return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
+class Whole(click.IntRange):
+    """A whole number from ``min`` to ``max``, refused in words."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            most = "or more" if self.max is None else f"to {self.max:,}"
+            self.fail(f"{value!r} is not a whole number from {self.min:,} {most}.", param, ctx)
+
+
 def grouped(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
     """One decorator of several options, in the order in which help shows them."""
 
@@ -35,6 +53,46 @@ def grouped(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+class ListingCommand(click.Command):
+    """A command whose ``--suppress`` takes every word up to the next option.
+
+    A list that was taken for an input would be called, so words behind ``--suppress`` are lists, all of them.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words; raises UsageError where lists left no word for the input."""
+        try:
+            return super().parse_args(ctx, list(_each_with_its_option(args, "--suppress")))
+        except click.MissingParameter as error:
+            if error.param is not None and error.param.name == "inputs" and "--suppress" in args:
+                raise click.UsageError(
+                    "INPUT is missing: all words after --suppress are do-not-call lists, so write INPUT "
+                    "before it, or --suppress=FILE.",
+                    ctx,
+                ) from None
+            raise
+
+
+def _each_with_its_option(args: Sequence[str], option: str) -> Iterator[str]:
+    """``--o A B`` as ``--o A --o B``."""
+    words = iter(args)
+    repeated = False
+    for word in words:
+        if word == "--":
+            yield word
+            yield from words
+        elif word == option:
+            repeated = True
+            yield word
+            yield from itertools.islice(words, 1)
+        elif repeated and not (word.startswith("-") and word != "-"):
+            yield option
+            yield word
+        else:
+            repeated = False
+            yield word
 
 
 STATE = click.option(
@@ -58,20 +116,58 @@ TALK = grouped(
         help="Of progress lines where there is no terminal.",
     ),
 )
-INPUT_RULES = grouped(
-    click.option("--profile", help="Mapping profile: a file, or the name of a built-in one."),
+SOURCE_FLAGS = ("encoding", "delimiter", "sheet", "header_row", "date_order", "hidden")
+"""What beats the profile's ``[source]``, under the names that the keys have there."""
+SOURCE_RULES = grouped(
     click.option("--region", metavar="CC", help="Default region of national numbers: GB, DE, US, …"),
+    click.option("--encoding", metavar="NAME", help="Of a text: utf-8, windows-1252, …  [default: detected]"),
+    click.option("--delimiter", metavar="CHAR", help="One character, or tab.  [default: detected]"),
+    click.option("--sheet", metavar="NAME", help="Of a workbook.  [default: the only one with content]"),
+    click.option(
+        "--header-row",
+        type=Whole(min=1),
+        metavar="N",
+        help="Line or sheet row of the columns' names.  [default: detected]",
+    ),
+    click.option(
+        "--date-order",
+        type=click.Choice(["dmy", "mdy", "ymd"]),
+        help="Order of day, month and year in dates such as 03/04/2027.",
+    ),
     click.option(
         "--hidden",
         type=click.Choice(["refuse", "include", "exclude"]),
         help="Hidden rows and columns of a workbook.  [default: refuse]",
     ),
+)
+INPUT_RULES = grouped(
+    click.option("--profile", help="Mapping profile: a file, or the name of a built-in one."),
+    SOURCE_RULES,
     click.option(
         "--duplicates-by",
         type=click.Choice(["externalId", "number", "both", "none"]),
         help="What makes two rows duplicates.  [default: externalId]",
     ),
+    click.option(
+        "--duplicates-across",
+        type=click.Choice(["input", "runs"]),
+        help="runs: also what an earlier run put into the campaign, by id or number.  [default: input]",
+    ),
     click.option("--spool", type=click.Choice(["auto", "never"]), help="Read from a copy of the input."),
+)
+LISTS = grouped(
+    click.option(
+        "--suppress",
+        metavar="FILE...",
+        multiple=True,
+        help="Do-not-call lists, beside the profile's: all words up to the next option. ids:FILE, "
+        "numbers:FILE, hashes:FILE: what one holds.",
+    ),
+    click.option(
+        "--if-loaded",
+        type=click.Choice(["warn", "delete"]),
+        help="Customers of suppressed rows that are in the campaign from earlier.  [default: warn]",
+    ),
 )
 OUTPUTS = grouped(
     click.option("--results", metavar="PATH", help="Results file: .csv, .xlsx, .jsonl or .parquet."),
@@ -81,15 +177,16 @@ OUTPUTS = grouped(
 
 
 _REPEATED = (
-    "profile", "region", "hidden", "duplicates_by", "spool", "plain", "base_url", "batch_size", "concurrency",
-    "max_concurrency", "rate", "existing", "on_unknown", "strict", "stop_batch_if_invalid",
-    "max_errors", "canary", "marker", "verify", "pause_first", "activate",
+    "profile", "region", *SOURCE_FLAGS, "duplicates_by", "duplicates_across", "spool", "plain",
+    "base_url", "batch_size", "concurrency", "max_concurrency", "rate", "existing", "on_unknown", "strict",
+    "stop_batch_if_invalid", "max_errors", "canary", "marker", "verify", "pause_first", "activate",
+    "if_loaded",
 )  # fmt: skip
 
 
 def repeated_flags(options: dict[str, Any]) -> str:
     """What a further load of the same kind must repeat to be decided and sent alike, with a leading space."""
-    words = []
+    words = [f"--suppress={shlex.quote(_whole(each))}" for each in options.get("suppress") or ()]
     for name in _REPEATED:
         value = options.get(name)
         if value is None or value is False:
@@ -99,6 +196,26 @@ def repeated_flags(options: dict[str, Any]) -> str:
             is_file = name == "profile" and Path(value).is_file()
             words.append(shlex.quote(str(Path(value).absolute() if is_file else value)))
     return "".join(f" {word}" for word in words)
+
+
+def _whole(words: str) -> str:
+    """A list's words with its file's whole path."""
+    prefix = next((each for each in ("numbers:", "hashes:", "ids:") if words.startswith(each)), "")
+    return f"{prefix}{Path(words.removeprefix(prefix)).absolute()}"
+
+
+def settings_of(options: dict[str, Any]) -> Settings:
+    """The settings in force with these options; what is wrong with an option is told of the option."""
+    from etl.settings import load_settings
+
+    try:
+        return load_settings(**options)
+    except ConfigError as error:
+        told = str(error)
+        for name, value in options.items():
+            if value is not None:
+                told = told.replace(f"settings: {name} = ", f"--{name.replace('_', '-')} ")
+        raise ConfigError(told) from None
 
 
 def again(*, state_dir: Path | None) -> str:

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
@@ -19,10 +20,20 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from etl.cli.showing import (
+    left_out_words,
+    lines_table,
+    print_tidy,
+    printable,
+    reading_lines,
+    show_check,
+)
 from etl.cli.telling import PlainProgress, RichProgress
 from etl.errors import EtlError, InterruptedRunError
+from etl.findings import CheckReport
 from etl.progress import Progress, Silence
-from etl.records import LeftOut, RowStatus, RunReport
+from etl.quoting import counted
+from etl.records import RowStatus, RunReport
 
 if TYPE_CHECKING:
     from etl.orders import Plan
@@ -33,10 +44,10 @@ _MEANING = {
     RowStatus.CREATED: "put into the campaign by this run",
     RowStatus.EXISTS: "in the campaign already",
     RowStatus.INVALID: "failed our checks, never sent",
-    RowStatus.DUPLICATE: "repeat an earlier row",
+    RowStatus.DUPLICATE: "the same lead as an earlier row",
     RowStatus.SUPPRESSED: "must not be called",
     RowStatus.REJECTED: "refused by the server",
-    RowStatus.UNSENT: "not sent, or held back with their batch",
+    RowStatus.UNSENT: "not sent, or held back with the batch",
     RowStatus.UNKNOWN: "sent, and the outcome is not known",
     RowStatus.READY: "would be sent",
 }
@@ -56,26 +67,30 @@ class Working(Protocol):
 class Screen:
     """The terminal, or what stands for it, of one command."""
 
-    def __init__(self, *, as_json: bool, quiet: bool, verbose: bool, log_format: str) -> None:
+    def __init__(self, *, as_json: bool, quiet: bool, verbose: bool, log_format: str, doing: str) -> None:
         self.as_json = as_json
+        self.quiet = quiet
         self.verbose = verbose
         self.stop = asyncio.Event()
-        self._err = Console(stderr=True, highlight=False)
-        self._out = self._err if as_json else Console(highlight=False)
-        self.progress: Progress = self._progress(quiet=quiet, log_format=log_format)
+        self._err = console(stderr=True)
+        self._out = self._err if as_json else console()
+        self.progress: Progress = self._progress(log_format=log_format, doing=doing)
 
     @classmethod
-    def of(cls, options: dict[str, Any]) -> Screen:
-        """The screen that a command's options ask for; takes them out of ``options``."""
-        names = ("as_json", "quiet", "verbose", "log_format")
-        return cls(**{name: options.pop(name) for name in names})
+    def of(cls, options: dict[str, Any], *, doing: str = "sending") -> Screen:
+        """The screen that a command's options ask for; takes them out of ``options``.
 
-    def _progress(self, *, quiet: bool, log_format: str) -> Progress:
-        if quiet:
+        ``doing`` says what takes the time.
+        """
+        names = ("as_json", "quiet", "verbose", "log_format")
+        return cls(doing=doing, **{name: options.pop(name) for name in names})
+
+    def _progress(self, *, log_format: str, doing: str) -> Progress:
+        if self.quiet:
             return Silence()
         if self._err.is_terminal and log_format == "text":
-            return RichProgress(self._err, verbose=self.verbose)
-        return PlainProgress(as_json=log_format == "json", verbose=self.verbose)
+            return RichProgress(self._err, doing=doing, verbose=self.verbose)
+        return PlainProgress(doing=doing, as_json=log_format == "json", verbose=self.verbose)
 
     # --- running ------------------------------------------------------------------------------------
 
@@ -129,12 +144,14 @@ class Screen:
         """Tell that there is no run, and that this is well."""
         self.say(sentence)
         if self.as_json:
-            print_no_run(sentence, 0)
+            print_no_run(sentence, 0, command=command_name())
+
+    def can_ask(self) -> bool:
+        """Whether there is a person at a terminal."""
+        return sys.stdin.isatty() and self._err.is_terminal
 
     def question(self, plan: Plan) -> bool:
-        """Show what was understood, and ask; without a terminal nothing is asked, and the answer is yes."""
-        if not (sys.stdin.isatty() and self._err.is_terminal):
-            return True
+        """Show what was understood, and ask."""
         self._show_plan(plan)
         with self._err.status("checking every row"):
             counts = plan.count()
@@ -143,54 +160,57 @@ class Screen:
                 self._err.print(f"{count:>9,}  {status.value}  {_MEANING[status]}", markup=False)
         sent = counts.get(RowStatus.READY, 0)
         drop_typed_ahead()
-        return click.confirm(
-            f"Send {sent:,} of {plan.spec.rows:,} rows into {plan.campaign.name!r}?", err=True
-        )
+        rows = counted(plan.spec.rows, "row")
+        return click.confirm(f"Send {sent:,} of {rows} into {plan.campaign.name!r}?", err=True)
 
-    def failed(self, error: EtlError, *, source: str) -> None:
-        """Tell what stopped a command before there was a run."""
-        click.echo(f"obi: {error}", err=True)
+    def failed(self, error: EtlError, *, source: str, several: bool = False) -> None:
+        """Tell what stopped a command before there was a run; of ``several`` inputs, which one it was."""
+        named = f"{source}: " if several and Path(source).name not in str(error) else ""
+        click.echo(f"obi: {named}{error}", err=True)
         if self.as_json:
-            print_no_run(str(error), error.exit_code, source=source)
+            print_no_run(str(error), error.exit_code, command=command_name(), source=source)
 
     def report(self, report: RunReport) -> None:
         """Show the summary: counts that sum to the rows read, what was left out, what to do next."""
         if report.stopped:
             self._err.print(f"obi: {report.stopped}", markup=False, soft_wrap=True)
         out = self._out
+        if shown := isinstance(report, CheckReport) and not self.quiet:
+            show_check(out, report)
         title = f"[bold]{_escape(report.input)}[/bold]"
         if report.campaign:
             title += f" → [bold]{_escape(report.campaign.name)}[/bold]"
         out.print()
         out.print(title + (f"  (run {report.run})" if report.run else ""), soft_wrap=True)
-        out.print(_counts(report))
-        if self.verbose or report.command == "check":
+        print_tidy(out, _counts(report))
+        if self.verbose and report.command != "check":
             for sentence in report.evidence:
                 out.print(f"Found: {sentence}", markup=False, soft_wrap=True)
             for name, columns in report.mapping.items():
                 out.print(f"{name}: {', '.join(columns) or 'nothing'}", markup=False, soft_wrap=True)
-        for sentence in _sentences(report):
+        for sentence in _sentences(report, reasons=not shown):
             out.print(sentence, markup=False, soft_wrap=True)
         if self.as_json:
             print_json(report)
 
     def _show_plan(self, plan: Plan) -> None:
-        spec, mapping = plan.spec, plan.mapping
-        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-        table.add_row(
-            "input", _escape(f"{plan.order.input}: {spec.rows:,} rows, header on line {spec.header_line}")
-        )
-        for evidence in spec.evidence:
-            table.add_row("", _escape(evidence))
-        table.add_row("region", plan.order.profile.region or "none: national numbers are refused")
-        for name, columns in mapping.summary().items():
-            table.add_row(name, _names(columns) or "nothing")
-        for note in mapping.notes:
-            table.add_row("note", _escape(note))
-        for note in (*plan.campaign.notes(), *plan.around):
-            table.add_row("note", _escape(note))
-        table.add_row("campaign", _escape(f"{plan.campaign.name} ({plan.campaign.status}) at {plan.server}"))
-        self._err.print(table)
+        from etl.guesses import note_of
+        from etl.sample import uses_of
+
+        spec = plan.spec
+        rows = counted(spec.rows, "row")
+        lines = [("input", f"{plan.order.input}: {rows}, header on line {spec.header_line}")]
+        lines += [("", evidence) for evidence in spec.evidence]
+        lines += [("do not call", each.told()) for each in plan.lists]
+        otherwise = plan.order.profile.region or "refused (--region)"
+        rows_else = ", in rows without a country" if plan.mapping.region is not None else ""
+        lines += [("national numbers", otherwise + rows_else)]
+        lines += reading_lines(tuple(uses_of(plan.mapping)))
+        notes = (*plan.mapping.notes, *plan.campaign.notes(), *plan.around)
+        guessed = note_of(plan.mapping.guesses)  # stands beside the columns already
+        lines += [("note", note) for note in notes if note != guessed]
+        lines += [("campaign", f"{plan.campaign.name} ({plan.campaign.status}) at {plan.server}")]
+        self._err.print(lines_table((word, printable(text)) for word, text in lines))
 
 
 def _interrupt(_number: int, _frame: object) -> None:
@@ -206,11 +226,17 @@ def drop_typed_ahead() -> None:
         termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
-def print_no_run(sentence: str, exit_code: int, *, source: str = "") -> None:
+def command_name() -> str:
+    """The command that is at work, as in ``load`` or ``runs undo``."""
+    context = click.get_current_context(silent=True)
+    return context.command_path.partition(" ")[2] if context else ""
+
+
+def print_no_run(sentence: str, exit_code: int, *, command: str, source: str = "") -> None:
     """The report of a command that came to no run, and why, as JSON on standard output."""
     report = RunReport(
         run="",
-        command="",
+        command=command,
         input=source,
         campaign=None,
         rows=0,
@@ -234,15 +260,20 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(column, overflow="fold", no_wrap=at == 0)
     for row in rows:
         table.add_row(*map(_escape, row))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDE
-    console.print(table)
+    print_tidy(console(), table)
 
 
 def print_facts(facts: Mapping[str, str]) -> None:
     """Names and values on standard output, those without a value left out."""
     print_table(("", ""), [(name, value) for name, value in facts.items() if value])
+
+
+def console(*, stderr: bool = False) -> Console:
+    """What is printed on, and folded on a terminal only."""
+    made = Console(stderr=stderr, highlight=False, emoji=False)
+    if not made.is_terminal:
+        made.width = _WIDE
+    return made
 
 
 def _counts(report: RunReport) -> Table:
@@ -251,49 +282,51 @@ def _counts(report: RunReport) -> Table:
     for status, count in report.counts.items():
         table.add_row(f"{count:,}", status, _MEANING[RowStatus(status)])
     table.add_section()
-    word = (
-        "rows read, and the counts sum to them"
-        if report.balanced
-        else "rows read: THE COUNTS DO NOT SUM TO THEM"
-    )
-    table.add_row(f"[bold]{report.rows:,}[/bold]", "", word)
+    rows, them = ("row", "it") if report.rows == 1 else ("rows", "them")
+    sum_to = f"the counts sum to {them}" if report.balanced else f"THE COUNTS DO NOT SUM TO {them.upper()}"
+    table.add_row(f"[bold]{report.rows:,}[/bold]", "", f"{rows} read, and {sum_to}")
     return table
 
 
-def _sentences(report: RunReport) -> Iterator[str]:
-    for code, count in list(report.reasons.items())[:_LINES]:
-        yield f"{count:>9,}  {code}, as in {report.examples[code]}"
-    if (more := len(report.reasons) - _LINES) > 0:
-        yield f"{'and':>9}  {more} other reason{'s' if more > 1 else ''}: each row has its own in the results"
+def _sentences(report: RunReport, *, reasons: bool) -> Iterator[str]:
+    if reasons:
+        for code, count in list(report.reasons.items())[:_LINES]:
+            yield f"{count:>9,}  {code}, as in {report.examples[code]}"
+        if (more := len(report.reasons) - _LINES) > 0:
+            yield f"{'and':>9}  {counted(more, 'other reason')}: each row has its own in the results"
     for left_out in report.left_out:
-        yield f"Left out: {_left_out(left_out)}"
+        yield f"Left out: {left_out_words(left_out)}"
+    for each in report.lists:
+        yield f"Do-not-call list {each.told()}"
     for warning in report.warnings:
         yield f"Note: {warning}"
     if report.results:
         yield f"Results: {report.results}"
     if report.rejects:
         yield f"Rejects: {report.rejects}"
-    work = (
-        f"{report.requests:,} requests, {report.retries:,} of them retries"
-        if report.requests
-        else "nothing sent"
-    )
-    yield f"Took {report.seconds:.1f} s, {report.rows_per_second:,.0f} rows/s; {work}."
-    if report.next.startswith("obi load "):
-        what = "rejects" if report.rejects and report.rejects in report.next else "input"
-        yield f"Next: correct the {what}, then run: {report.next}"
-    elif report.next:
-        yield f"Next: {report.next}"
+    yield f"Took {report.seconds:.1f} s, {report.rows_per_second:,.0f} rows/s; {_work(report)}."
+    if report.next:
+        yield f"Next: {_before_next(report)}{report.next}"
 
 
-def _left_out(left_out: LeftOut) -> str:
-    lines = ", ".join(map(str, left_out.lines[:_LINES])) + (", …" if left_out.count > _LINES else "")
-    several = "s" if left_out.count > 1 else ""
-    return f"{left_out.count:,} {left_out.reason} line{several} ({lines})"
+def _work(report: RunReport) -> str:
+    retries = f"{report.retries:,} of them {'a retry' if report.retries == 1 else 'retries'}"
+    requests = counted(report.requests, "request")
+    if not report.requests:
+        return "nothing sent"
+    if report.command == "check":
+        return f"nothing sent; {requests} that only read" + (f", {retries}" if report.retries else "")
+    return f"{requests}, {retries}"
 
 
-def _names(names: Iterator[str] | Sequence[str]) -> str:
-    return _escape(", ".join(name.strip() for name in names))
+def _before_next(report: RunReport) -> str:
+    """What to do before the next command."""
+    if report.command == "check":
+        return "correct the input, or load what is ready: " if report.exit_code else ""
+    if not report.next.startswith("obi load "):
+        return ""
+    what = "rejects" if report.rejects and report.rejects in report.next else "input"
+    return f"correct the {what}, then run: "
 
 
 def _escape(text: str) -> str:

@@ -20,8 +20,9 @@ _EVERY = 5.0
 class RichProgress:
     """A bar with rows, rate, errors, retries and the time left."""
 
-    def __init__(self, console: Console, *, verbose: bool) -> None:
+    def __init__(self, console: Console, *, doing: str, verbose: bool) -> None:
         self._console = console
+        self._doing = doing
         self._verbose = verbose
         self._bar: Progress | None = None
         self._task = TaskID(0)
@@ -33,7 +34,7 @@ class RichProgress:
     def begin(self, total: int, done: int) -> None:
         """Show the bar."""
         self._bar = Progress(
-            TextColumn("sending"),
+            TextColumn(self._doing),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]} rows/s"),
@@ -79,7 +80,8 @@ class RichProgress:
 class PlainProgress:
     """A line every few seconds, as text or JSON, on standard error."""
 
-    def __init__(self, *, as_json: bool, verbose: bool) -> None:
+    def __init__(self, *, doing: str, as_json: bool, verbose: bool) -> None:
+        self._doing = doing
         renderer = (
             structlog.processors.JSONRenderer()
             if as_json
@@ -101,7 +103,7 @@ class PlainProgress:
         self._total, self._done, self._sent_before = total, done, done
         self._counts.clear()
         self._began = self._told = time.monotonic()
-        self._log.msg("sending", rows=total, done=done)
+        self._log.msg(self._doing, rows=total, done=done)
 
     def advance(self, outcomes: Sequence[RowOutcome]) -> None:
         """Say where we are, if the last line is long ago."""

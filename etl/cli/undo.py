@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from etl.cli.options import STATE, TALK, Seconds, again
+from etl.quoting import counted
 
 if TYPE_CHECKING:
     from etl.cli.screen import Screen
@@ -74,7 +75,8 @@ def _question(plan: UndoPlan) -> bool:
     first = " The campaign is Active and is paused first." if plan.campaign.status == "Active" else ""
     drop_typed_ahead()
     return click.confirm(
-        f"Delete the {plan.rows:,} customers that run {plan.run} created in {plan.campaign.name!r}, {who}?"
+        f"Delete the {counted(plan.rows, 'customer')} that run {plan.run} created in "
+        f"{plan.campaign.name!r}, {who}?"
         f"{first}",
         err=True,
     )
@@ -112,8 +114,8 @@ def _notes(report: UndoReport) -> Iterator[str]:
         more = ", …" if report.undecided > len(report.undecided_rows) else ""
         rows = ", ".join(map(str, report.undecided_rows))
         yield (
-            f"Not decided: {report.undecided:,} rows ({rows}{more}) may have been created; `obi resume "
-            f"{report.run}` settles them (and sends rows that are unsent), then undo again."
+            f"Not decided: {counted(report.undecided, 'row')} ({rows}{more}) may have been created; "
+            f"`obi resume {report.run}` settles them (and sends rows that are unsent), then undo again."
         )
     if report.before:
         yield f"The run was undone already, on {report.before}; nothing is left to do."

@@ -112,7 +112,7 @@ class Failures:
     """Makes the error of what went wrong with a call at ``base``, inside ``Again`` if it may be tried again.
 
     ``clock`` gives POSIX seconds, for a ``Retry-After`` that is a date. ``heard`` is to be set once the
-    server has answered anything, ``well`` once that was no failure of its own (5xx).
+    server has answered anything, ``well`` once that was neither a failure of its own (5xx) nor a 429.
     """
 
     def __init__(self, base: URL, *, clock: Callable[[], float]) -> None:
@@ -155,7 +155,7 @@ class Failures:
         if status == 429:
             throttled = self._error(ThrottledError, "too many requests; try again later", call, answer)
             throttled.retry_after = self._retry_after(answer)
-            return Again(throttled, after=throttled.retry_after)
+            return Again(throttled, after=throttled.retry_after, outage=self.well)
         if status == 401 and not self._secrets:
             return self._error(NotAuthorisedError, _NO_CREDENTIALS, call, answer)
         if status in _REFUSALS:

@@ -27,7 +27,7 @@ class Again(Exception):  # noqa: N818  -- no error yet: the error is inside
     """An attempt failed in a way that allows another.
 
     ``error`` is what it comes to if there is none. ``after`` is the seconds that the server asked to wait,
-    None where it did not say. ``outage`` says that a server that was well before is away.
+    None where it did not say. ``outage`` says that a server that was well before is away, or has enough.
     """
 
     def __init__(self, error: ApiError, *, after: float | None = None, outage: bool = False) -> None:

@@ -204,7 +204,7 @@ class Transport:
                 call.method, url, params=query, data=body, headers=headers, allow_redirects=False
             ) as response:
                 self._failures.heard = True
-                self._failures.well |= response.status < 500
+                self._failures.well |= response.status < 500 and response.status != 429
                 self._compare_clocks(response.headers.get("Date", ""))
                 content = await _content(response)
             self.stats.latencies.append(time.perf_counter() - started)
