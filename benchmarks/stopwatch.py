@@ -23,8 +23,10 @@ import msgspec
 import etl.cli
 import etl.cli.telling
 import etl.journal
+import etl.orders
 import etl.pipeline
 import etl.runs
+import etl.sittings
 import etl.work
 
 JOURNAL, RESULTS, PROGRESS = "journal", "results", "progress"
@@ -82,8 +84,8 @@ def main() -> None:
     for name in WRITES:
         watch(etl.journal.Journal, name, JOURNAL)
     watch(etl.cli.telling.PlainProgress, "advance", PROGRESS)
-    watch(etl.runs, "publish", RESULTS)
-    watch(etl.runs, "spool", "copy")
+    watch(etl.sittings, "publish", RESULTS)
+    watch(etl.orders, "spool", "copy")
     watch(etl.runs, "survey_input", "survey")
     watch(etl.work, "frames", "reading")
     watch(etl.work, "decisions", "deciding")
