@@ -30,6 +30,7 @@ from etl.vocabulary import (
     OTHERS,
     OWN_NAMES,
     SCALARS,
+    is_area_code,
     is_number_of_nobody,
     loose,
     telephone,
@@ -91,6 +92,11 @@ class Mapping(Struct, frozen=True, kw_only=True):
         if never := self.never_dialled:
             found["not dialled"] = named(never)
         return found | {"agents see": tuple(name for _, name in self.attributes)}
+
+    @property
+    def area_codes(self) -> tuple[int, ...]:
+        """The columns that hold area codes apart from their numbers."""
+        return tuple(at for at, name in self.headers.items() if is_area_code(name))
 
     @property
     def number_columns(self) -> tuple[int, ...]:

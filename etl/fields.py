@@ -130,7 +130,7 @@ def guid(text: str) -> Normal | Fault:
 # --- choices and numbers --------------------------------------------------------------------------------
 
 _MODES = ("PREVIEW", "PREDICTIVE")
-_WHOLE = re.compile(r"\+?([0-9]{1,20})(?:[.,]0+)?")
+_WHOLE = re.compile(r"\+?([0-9]{1,20})(?:[.,]0{1,2})?")
 
 
 def _words(text: str) -> frozenset[str]:

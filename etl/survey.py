@@ -7,6 +7,7 @@ anywhere (encoding, quoting, truncation) is refused as a whole: nothing is half 
 
 from __future__ import annotations
 
+import copy
 import csv
 import hashlib
 import io
@@ -227,6 +228,19 @@ def _survey_sheet(path: Path, found: SourceSpec, options: SurveyOptions, *, labe
 
 def _counted(source: Source, spec: SourceSpec, tally: LeftOutTally, *, fit: Fit | None) -> SourceSpec:
     """``spec`` with all that only the whole input tells: its rows, its footer, and what is ragged of it."""
+    titles = copy.deepcopy(tally)
+    found, narrower = _counted_once(source, spec, tally, fit=fit)
+    if narrower.header == spec.header and narrower.trailing == spec.trailing:
+        return found
+    # Anew: what was a row may repeat a header that is shorter by a column.
+    again = replace(narrower, rows=0, ragged=0, end_line=0, left_out=())
+    return _counted(source, again, titles, fit=fit)
+
+
+def _counted_once(
+    source: Source, spec: SourceSpec, tally: LeftOutTally, *, fit: Fit | None
+) -> tuple[SourceSpec, SourceSpec]:
+    """The counted ``spec``, and the same or one without the delimiter that ends each line."""
     rows = digits_at = 0
     ragged = _Ragged(spec.header)
     unnamed = _unnamed_at_end(spec)
@@ -252,10 +266,10 @@ def _counted(source: Source, spec: SourceSpec, tally: LeftOutTally, *, fit: Fit 
             rows -= 1
             if extra:
                 ragged.count(cells, extra, by=-1)
-    spec = replace(spec, rows=rows, ragged=ragged.rows, end_line=end, left_out=tally.result())
+    found = replace(spec, rows=rows, ragged=ragged.rows, end_line=end, left_out=tally.result())
     if unnamed and rows and not ragged.rows:
-        return _without_unnamed(spec, unnamed)
-    return _without_trailing(spec, ragged) if 0 < rows == ragged.alike else spec
+        return found, _without_unnamed(found, unnamed)
+    return found, _without_trailing(found, ragged) if 0 < rows == ragged.alike else found
 
 
 def _unnamed_at_end(spec: SourceSpec) -> int:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from pandera.errors import SchemaErrors
 
 from etl import fields, phone
+from etl.areacodes import without_local_parts
 from etl.chunk import NO_ID, Chunk
 from etl.columns import Mapping
 from etl.duplicates import Claim, Duplicates, Repeat
@@ -117,6 +118,11 @@ class Validator:
             phone.read_row(row, self._phone_rules, region=region, country=country, strict=strict)
             for row, region, country in zip(cells, regions, self._unknown(chunk), strict=True)
         ]
+        if codes := [chunk.raw(column) for column in self.mapping.area_codes if column not in columns]:
+            found = [
+                without_local_parts(each, row, beside)
+                for each, row, beside in zip(found, cells, zip(*codes, strict=True), strict=True)
+            ]
         found = self._suppressor.weigh(chunk, found, cells=cells, regions=regions)
         sent: list[str] = []
         for at, each in enumerate(found):

@@ -26,12 +26,21 @@ OWN_NAMES: dict[str, tuple[str, ...]] = {
 DIAL_CODES = (
     "phone country code", "mobile country code", "telephone country code", "country dial code",
     "country dialing code", "country dialling code", "country calling code", "dial code", "dialing code",
-    "dialling code", "calling code", "phone code", "phone prefix", "mobile prefix", "country prefix",
+    "dialling code", "calling code", "phone code", "country prefix",
     "international code", "international prefix", "intl code", "isd code", "idd code", "ländervorwahl",
-    "landesvorwahl", "internationale vorwahl", "indicatif", "indicatif pays", "indicatif téléphonique",
-    "prefijo", "prefijo internacional", "código de país", "prefisso", "prefisso internazionale",
+    "landesvorwahl", "internationale vorwahl", "indicatif pays",
+    "prefijo internacional", "código de país", "prefisso internazionale",
 )  # fmt: skip
 """Headers of columns with the code that is dialled for a number's country: ``+49``, or 49 alone."""
+
+AREA_CODES = (
+    "area code", "phone area code", "mobile area code", "home area code", "work area code", "std code",
+    "phone prefix", "mobile prefix", "prefix", "vorwahl", "ortsvorwahl", "vorwahlnummer", "riktnr",
+    "riktnummer", "ddd", "prefisso", "prefisso telefonico", "prefijo", "prefijo telefónico", "indicatif",
+    "indicatif téléphonique", "netnummer", "kengetal", "lada", "suuntanumero", "retningsnummer",
+    "numer kierunkowy", "kierunkowy",
+)  # fmt: skip
+"""Headers of columns with the code of a number's town or network: what is beside it is but a part."""
 
 COMMON_NAMES: dict[str, tuple[str, ...]] = {
     "externalId": (
@@ -186,6 +195,11 @@ def is_dial_code(header: str) -> bool:
     return loose(header) in _DIAL_CODES
 
 
+def is_area_code(header: str) -> bool:
+    """Whether a column holds the code of a number's town or network apart from the number."""
+    return loose(header) in _AREA_CODES
+
+
 def dialled(cell: str, label: str) -> str:
     """Give a cell of numbers without those that nobody is to be called at, by the label beside it.
 
@@ -207,6 +221,7 @@ def dialled(cell: str, label: str) -> str:
 
 _SEVERAL_VALUES = ":::"
 _DIAL_CODES = frozenset(map(loose, DIAL_CODES))
+_AREA_CODES = frozenset(map(loose, AREA_CODES))
 
 
 def _either(words: str) -> str:
@@ -225,12 +240,14 @@ _PHONE = _either(
     "電話 телефон"
 )
 _WORK = _either(
-    "work business biz office direct day daytime geschäftl geschäftlich geschaeftlich geschäft geschäfts "
+    "work business służbowy biz office direct day daytime geschäftl geschäftlich geschaeftlich "
+    "geschäft geschäfts "
     "dienst dienstlich beruflich büro buero arbeit bureau professionnel pro trabajo oficina lavoro ufficio "
     "zakelijk werk arbete"
 )
 _HOME = _either(
-    "home house private privat privater priv privé prive personal perso personnel evening eve domicile "
+    "home house domowy residencial abitazione private privat privater priv privé prive personal "
+    "perso personnel evening eve domicile "
     "maison casa hem koti thuis particular"
 )
 _OTHER = _either(
@@ -242,7 +259,8 @@ _COMPANY = _either(
     "corporate headquarters hq switchboard zentrale"
 )
 _PLAIN = _either(
-    "main primary default principal principale haupt person contact lead customer client prospect kunde "
+    "main primary default first third stacjonarny fixo fisso vaste vast fast "
+    "kontaktowy principal principale haupt person contact lead customer client prospect kunde "
     "kunden kontakt contacto contatto applicant member patient student guest buyer donor subscriber "
     "candidate tenant number numéro nummer value international formatted"
 )

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from etl import spooling
 from etl.errors import DiskFullError, InputError, StateError
@@ -225,6 +225,7 @@ _STARTS = (
         st.text(st.sampled_from('a1é,;\t|"\n\r \x00\ufeff'), max_size=200).map(str.encode),
     ),
 )
+@example(start=b'a,"', data=b'"\ra')
 def test_any_bytes_give_a_spec_that_holds_or_an_input_error(
     tmp_path: Path, start: bytes, data: bytes
 ) -> None:

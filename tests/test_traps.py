@@ -156,7 +156,7 @@ def test_a_lead_called_total_whose_number_has_separators_stays_a_row() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["Phone Country Code", "Dial Code", "Country Calling Code", "Phone Prefix", "Ländervorwahl"]
+    "header", ["Phone Country Code", "Dial Code", "Country Calling Code", "Ländervorwahl"]
 )
 def test_a_dialled_code_beside_a_number_says_where_it_is(write: Write, header: str) -> None:
     """3023125001 is a number in Britain too, and somebody else's."""
@@ -261,3 +261,60 @@ def test_a_delimiter_at_the_end_of_rows_that_fit_their_header_shifts_nothing(wri
     )
     assert surveyed(path).trailing == 1
     assert dialled(path) == [("+442079460002",), ("+442079460004",)]
+
+
+# --- area codes, statistics ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("region", "header", "code", "number"),
+    [
+        ("IT", "Prefisso", "352", "2857543"),
+        ("SE", "Riktnr", "08", "21605483"),
+        ("DE", "Vorwahl", "089", "5432112345"),
+        ("DE", "Vorwahl", "040", "4123456789"),
+        ("AT", "Vorwahl", "01", "7321234567"),
+    ],
+)
+def test_a_part_beside_its_area_code_is_not_dialled_as_a_whole_number(
+    write: Write, region: str, header: str, code: str, number: str
+) -> None:
+    path = write(f"ID,{header},Phone\n1,{code},{number}\n")
+    (answer,) = decided(path, Profile(name="traps", region=region))
+    assert not isinstance(answer, Customer)
+
+
+@pytest.mark.parametrize(
+    ("region", "code", "number", "sent"),
+    [
+        ("DE", "030", "030 23125001", "+493023125001"),
+        ("DE", "030", "+49 30 23125001", "+493023125001"),
+        ("US", "212", "2125550100", "+12125550100"),
+        ("GB", "44", "7911123456", "+447911123456"),
+        ("IT", "39", "3472857543", "+393472857543"),
+        ("DE", "", "3023125001", "+493023125001"),
+    ],
+)
+def test_a_number_in_full_is_dialled_whatever_stands_beside_it(
+    write: Write, region: str, code: str, number: str, sent: str
+) -> None:
+    path = write(f"ID,Area code,Phone\n1,{code},{number}\n")
+    (answer,) = decided(path, Profile(name="traps", region=region))
+    assert isinstance(answer, Customer)
+    assert answer.numbers == (sent,)
+
+
+@pytest.mark.parametrize("word", ["Average", "Mittelwert", "Median:"])
+def test_what_a_spreadsheet_computed_of_the_numbers_is_no_lead(write: Write, word: str) -> None:
+    spec = surveyed(write(f"ID,Name,Phone\n1,A,07911123456\n{word},,7911123490\n"))
+    assert (spec.rows, spec.end_line) == (1, 3)
+
+
+def test_a_lead_called_like_a_statistic_is_one(write: Write) -> None:
+    spec = surveyed(write("ID,Name,Phone\n1,A,07911123456\nAverage,Average Ltd,7911123490\n"))
+    assert spec.rows == 2
+
+
+@pytest.mark.parametrize("header", ["First Phone", "Telefon stacjonarny", "Telefono fisso", "Vaste telefoon"])
+def test_more_words_of_telephone_columns_are_known(header: str) -> None:
+    assert mapped("ID", "Mobile", header).phones == (1, 2)

@@ -33,6 +33,12 @@ _TOTAL = re.compile(
     rf"(?:{_COUNT}\s*{_THINGS}?\s*[)\]]?)?\s*[.:;]?",
     re.IGNORECASE,
 )
+_STATISTIC = re.compile(
+    r"(?:average|avg|mean|median|mittelwert|durchschnitt|moyenne|promedio|medelvärde|gemiddelde)\s*[:=]?",
+    re.IGNORECASE,
+)
+_PLAIN_NUMBER = re.compile(r"[1-9]\d*(?:[.,]\d+)?(?:E\+?\d+)?")
+"""What a spreadsheet makes of a column of numbers, telephone numbers too."""
 _COUNTED = re.compile(
     rf"{_COUNT}\s*{_THINGS}(?:\s+(?:were|are|in|set|affected|selected|exported|found|returned|listed|total|"
     r"processed|shown|displayed|betroffen|exportiert|gefunden|ausgew(?:a|ä)hlt|insgesamt|affect[ée]+s?|"
@@ -100,6 +106,8 @@ def _is_certain(record: DataRecord) -> bool:
     first, *others = filled
     if not first.strip(_CONTROLS):
         return not others
+    if _STATISTIC.fullmatch(first):
+        return bool(others) and all(map(_PLAIN_NUMBER.fullmatch, others))
     if _TOTAL.fullmatch(first):
         return all(_AMOUNT.fullmatch(cell) or _COUNTED.fullmatch(cell) for cell in others)
     is_notice = _COUNTED.fullmatch(first) or _NOTICE.match(first)
