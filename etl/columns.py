@@ -30,6 +30,7 @@ from etl.vocabulary import (
     OTHERS,
     OWN_NAMES,
     SCALARS,
+    WHEN_TO_CALL,
     is_area_code,
     is_number_of_nobody,
     loose,
@@ -374,6 +375,13 @@ def _notes(
         yield (
             f"{named} is not read: national numbers are read as the region's, whatever country a row names; "
             "region_column in the profile would go by it"
+        )
+    if not found["date"] and (
+        times := [name for _, name in header.columns if WHEN_TO_CALL.search(normal_header(name))]
+    ):
+        yield (
+            f"{listed(times)}: sounds like when to call, and everybody may be called at once; if it is, "
+            "name it in a profile under [columns] date"
         )
     heeded = {*found["do_not_call"], *found["callable"], *suppress_when}
     if unheeded := [

@@ -138,7 +138,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 _YES = _words(
-    "1 1.0 y yes true t x on oui o ja j si sí s sim wahr vrai verdadero vero da tak ano kyllä evet "
+    "1 1.0 y yes true t x on oui o ja j si sí sì s sim wahr vrai verdadero vero da tak ano kyllä evet "
     "checked ✓ ✔ ☑ ✅"
 )
 _NO = _words("0 0.0 n no false f off non nein nee nej não nao falsch faux falso nie ei ne unchecked ☐ - null")

@@ -78,7 +78,7 @@ COMMON_NAMES: dict[str, tuple[str, ...]] = {
         "phone calls allowed", "allow calls", "allow phone calls", "may be called", "can be called",
         "ok to call", "anruf erlaubt", "anrufe erlaubt", "darf angerufen werden",
         "telefonische kontaktaufnahme erlaubt", "contactable by phone", "phone contact allowed", "may call",
-        "can call",
+        "can call", "contact allowed", "phone allowed", "telephone allowed", "contact by phone allowed",
     ),
     "region": (
         "country", "country/region", "country name", "country code", "country iso", "iso country", "nation",
@@ -107,7 +107,7 @@ OTHERS = (
 """Names of columns that are no customer field, and tell a header from a title."""
 
 CONSENT = re.compile(
-    r"consent|opt(ed)?(in|out)|unsubscri|donot(?!modify)|dnc|^n?dnd|permission|callable|contactable(?!by(?:sms|email|whatsapp))|gdpr|blacklist|blocklist"
+    r"consent|allowed|opt(ed)?(in|out)|unsubscri|donot(?!modify)|dnc|^n?dnd|permission|callable|contactable(?!by(?:sms|email|whatsapp))|gdpr|blacklist|blocklist"
     r"|nocall|robinson|^c?tps|einwillig|werbe|widerspr|dsgvo|sperr|nichtanruf|anruferlaub|consentement"
     r"|d[ée]march|rgpd|consentim|consenso|toestemming|soittokiel|markkinointi|suostum|samtyc|legalbasis"
     r"|lawfulbasis|notto?be(?:called|phoned|contacted)|oktocall|canwecall|maywecall|allow(?:ed)?(?:to)?(?:call|phone)"
@@ -115,6 +115,13 @@ CONSENT = re.compile(
     r"|suppress|deceased|verstorben|interdit|opposition|donotring"
 )
 """Normal headers that sound like a wish not to be called, or the leave to call."""
+
+WHEN_TO_CALL = re.compile(
+    r"(?:call|phone|contact|ring)(?:again)?(?:after|at|on|not?before|earliest)$|nextcall|callback(?:date|time|at|on)"
+    r"|callafter|calldate|bestcalldate|follow-?up(?:date|on)|nextcontactdate|wiedervorlage|r[üu]e?ckruf(?:termin|datum|am|zeit)"
+    r"|anrufen?(?:ab|am|nach)"
+)
+"""Normal headers that sound like the time from which somebody wants to be called."""
 
 OTHER_CHANNEL = re.compile(
     r"(?=.*(?:e?mail|fax|sms|whatsapp|newsletter|postal|bulk))(?!.*(?:phone|tel(?!ex)|call|anruf|voice|mobil))"

@@ -315,3 +315,27 @@ def test_whoever_is_dead_is_not_called(header: str) -> None:
 def test_a_lead_that_was_deleted_in_salesforce_is_not_called() -> None:
     found = mapped("Id", "MobilePhone", "LeadSource", "DoNotCall", "IsDeleted", "IsConverted")
     assert set(found.do_not_call) == {3, 4}
+
+
+@pytest.mark.parametrize("header", ["Contact Allowed", "Phone Allowed"])
+def test_a_no_to_being_called_is_heeded(header: str) -> None:
+    assert mapped("Phone", header).callable == (1,)
+
+
+def test_leave_that_is_not_known_is_told() -> None:
+    assert any("consent" in note for note in mapped("Phone", "Evening contact allowed").notes)
+
+
+@pytest.mark.parametrize(
+    "header", ["Call After", "Callback Date", "Next Call", "Wiedervorlage", "Rückruftermin"]
+)
+def test_a_header_that_sounds_like_when_to_call_is_told_and_no_date_by_guess(header: str) -> None:
+    found = mapped("externalId", "Phone1", header)
+    assert any(f"{header}: sounds like when to call" in note for note in found.notes)
+    assert "date" not in found.fields
+    assert mapped("externalId", "Phone1", header, columns={"date": header}).notes == ()
+
+
+@pytest.mark.parametrize("header", ["Last Called", "Callback", "Call Result", "Phone", "Date"])
+def test_a_header_that_does_not_is_not(header: str) -> None:
+    assert not any("when to call" in note for note in mapped("externalId", "Phone1", header).notes)
