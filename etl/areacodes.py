@@ -32,7 +32,8 @@ def without_local_parts(found: Phones, cells: Sequence[str], codes: Sequence[str
     whole = [(number, at) for number, at in every if _is_whole(number, cells[at], digits)]
     if len(whole) == len(every):
         return found
-    at = next(at for number, at in every if (number, at) not in whole)
+    left_out = [at for number, at in every if (number, at) not in whole]
+    at = left_out[0]
     fault = Fault(
         "phone.area_code",
         f"{quoted(cells[at].strip())} stands beside an area code in another column: write the number in full",
@@ -44,7 +45,7 @@ def without_local_parts(found: Phones, cells: Sequence[str], codes: Sequence[str
         numbers=numbers[:kept],
         beyond=numbers[kept:],
         places=tuple(place for _, place in whole),
-        bad=tuple(dict.fromkeys((*found.bad, at))),
+        bad=tuple(dict.fromkeys((*found.bad, *left_out))),
         warnings=(*found.warnings, f"left out: {fault.reason}") if numbers else found.warnings,
         fault=None if numbers else fault,
         at=0 if numbers else at,
