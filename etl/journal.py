@@ -308,9 +308,7 @@ class Journal:
 
     def _claim(self, batch: Batch) -> None:
         rows = [
-            Claimed(
-                item.customer.row, item.customer.external_id, blake2b(item.body, digest_size=8).hexdigest()
-            )
+            Claimed(item.row, item.external_id, blake2b(item.body, digest_size=8).hexdigest())
             for item in batch.items
         ]
         first = min(batch.items, key=lambda item: (not item.in_doubt, item.sent_at))

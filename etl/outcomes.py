@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from etl.obi.models import ItemResult, StoredCustomer
-from etl.payload import differences, is_of_this_run
+from etl.payload import customer_of, differences, is_of_this_run
 from etl.records import Batch, Customer, Item, RowOutcome, RowStatus
 
 
@@ -32,12 +32,13 @@ def found(
     row was first sent and now, in POSIX seconds by the server's clock, None where that is not known.
     ``marker`` is the attribute that this run's customers carry.
     """
+    customer = customer_of(item, marker=marker)
     said_so = item.said == 201
-    if item.in_doubt and (said_so or is_of_this_run(item.customer, stored, between=between, marker=marker)):
+    if item.in_doubt and (said_so or is_of_this_run(customer, stored, between=between, marker=marker)):
         return created(item, sent, stored.id)
     doubt = "cannot tell whether this run created it"
     first = doubt if item.in_doubt else "it was in the campaign before"
-    warning = ", ".join([first, *what_is_there(item.customer, stored)])
+    warning = ", ".join([first, *what_is_there(customer, stored)])
     if existing == "fail" and not item.in_doubt:
         error = "the externalId is in the campaign already"
         outcome = _outcome(
@@ -99,15 +100,14 @@ def _told(result: ItemResult) -> str:
 def _outcome(
     item: Item, sent: Batch, status: RowStatus, *, code: str = "", error: str = "", warning: str = ""
 ) -> RowOutcome:
-    customer = item.customer
     return RowOutcome(
-        row=customer.row,
+        row=item.row,
         status=status,
-        external_id=customer.external_id,
-        numbers=";".join(customer.numbers),
+        external_id=item.external_id,
+        numbers=item.numbers,
         code=code,
         error=error,
-        warning="; ".join(filter(None, (customer.warning, warning))),
+        warning="; ".join(filter(None, (item.warning, warning))),
         attempts=sent.attempts,
         batch=sent.number,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from etl.obi.models import Attributes, DialingMode, NewCustomer, StoredCustomer, encode
+from etl.obi.models import Attributes, DialingMode, NewCustomer, StoredCustomer, decode, encode
 from etl.records import Customer, Item
 
 _CLOCK_SLACK = 5.0
@@ -26,12 +26,15 @@ def item_of(
     pairs = customer.attributes + ((marker,) if marker else ())
     if as_attributes:
         pairs += tuple((f"Phone{at}", number) for at, number in enumerate(customer.numbers, start=1))
+    numbers = ";".join(customer.numbers)
     return Item(
-        customer,
+        customer.row,
+        customer.external_id,
+        numbers,
         encode(
             NewCustomer(
                 external_id=customer.external_id,
-                numbers="" if as_attributes else ";".join(customer.numbers),
+                numbers="" if as_attributes else numbers,
                 date=customer.date,
                 agent_id=customer.agent_id,
                 dialing_mode=DialingMode(customer.dialing_mode) if customer.dialing_mode else None,
@@ -41,6 +44,30 @@ def item_of(
                 attributes=Attributes.of(pairs),
             )
         ),
+        customer.warning,
+    )
+
+
+def customer_of(item: Item, *, marker: tuple[str, str] | None = None) -> Customer:
+    """The customer whose item it is, from its body; the ``marker`` and Phone1 to Phone3 are not its own."""
+    sent = decode(item.body)
+    pairs = tuple((each.name, each.value) for each in sent.attributes.attribute) if sent.attributes else ()
+    if marker and marker in pairs:
+        pairs = tuple(pair for pair in pairs if pair != marker)
+    if not sent.numbers:
+        pairs = pairs[: len(pairs) - item.numbers.count(";") - 1]
+    return Customer(
+        row=item.row,
+        external_id=item.external_id,
+        numbers=tuple(item.numbers.split(";")),
+        date=sent.date,
+        agent_id=sent.agent_id,
+        dialing_mode=sent.dialing_mode,
+        preview_time=sent.preview_time,
+        priority=sent.priority,
+        time_zone=sent.time_zone,
+        attributes=pairs,
+        warning=item.warning,
     )
 
 

@@ -272,7 +272,7 @@ class Poster:
         stored = await self._look_up(items)
         named = []
         for item in items:
-            if held := stored.get(item.customer.external_id):
+            if held := stored.get(item.external_id):
                 named.append(outcomes.created(item, sent, held.id))
             else:
                 self._nameless.append((sent, item))
@@ -285,11 +285,9 @@ class Poster:
         if any(item.in_doubt for item in items):
             self._ledger.answered(sent.number, doubted_at=max(item.doubted_at for item in [*items, *rest]))
         stored = await self._look_up([item for item in items if item.in_doubt])
-        stored |= await self._look_ups.earlier(
-            [item.customer.external_id for item in items if not item.in_doubt]
-        )
+        stored |= await self._look_ups.earlier([item.external_id for item in items if not item.in_doubt])
         for attempt in range(2):
-            unseen = [item for item in items if item.in_doubt and item.customer.external_id not in stored]
+            unseen = [item for item in items if item.in_doubt and item.external_id not in stored]
             if unseen:
                 # What we sent before may have landed, and the server may not show it yet.
                 await self._pause(attempt + 1)
@@ -297,7 +295,7 @@ class Poster:
         self._keep(
             sent,
             [
-                self._explained(refusal, sent, stored=stored.get(refusal.item.customer.external_id))
+                self._explained(refusal, sent, stored=stored.get(refusal.item.external_id))
                 for refusal in refused
             ],
         )
@@ -335,15 +333,15 @@ class Poster:
         self._sharpened = self._sharpened or asyncio.ensure_future(self._sharpen())
         await self._sharpened
         stored = await self._look_ups.sent(
-            [item.customer.external_id for item in doubtful], since=self._since(doubtful)
+            [item.external_id for item in doubtful], since=self._since(doubtful)
         )
-        there = {id(item) for item in doubtful if item.customer.external_id in stored}
+        there = {id(item) for item in doubtful if item.external_id in stored}
         if there:
             self._circuit.answered()  # not in words, but it takes customers
             self._keep(
                 batch,
                 [
-                    self._found(item, batch, stored[item.customer.external_id])
+                    self._found(item, batch, stored[item.external_id])
                     for item in doubtful
                     if id(item) in there
                 ],
@@ -376,7 +374,7 @@ class Poster:
         stored = await self._look_up([item for _, item, _ in self._unknown])
         for batch, item, result in self._unknown:
             passed = self._clock() - item.doubted_at
-            if held := stored.get(item.customer.external_id):
+            if held := stored.get(item.external_id):
                 self._keep(batch, [self._found(item, batch, held)])
             elif result is not None and passed >= self._rules.doubt_seconds:
                 self._keep(batch, [outcomes.rejected_after_doubt(item, batch, result, seconds=passed)])
@@ -384,7 +382,7 @@ class Poster:
     async def _look_up(self, items: Sequence[Item]) -> dict[str, StoredCustomer]:
         if not items:
             return {}
-        return await self._look_ups.now([item.customer.external_id for item in items])
+        return await self._look_ups.now([item.external_id for item in items])
 
     async def _pause(self, attempt: int) -> None:
         """Full jitter: the pauses of many workers must not fall together."""

@@ -145,17 +145,23 @@ class Customer(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Item(Struct, frozen=True, gc=False):
-    """A customer beside the very bytes that stand for it in a request, and what its sendings came to.
+    """A customer as the very bytes that stand for it in a request, and what its sendings came to.
 
-    ``in_doubt`` says that one of them may have been processed: it is looked up before it is sent again.
+    Beside the ``body`` stands what its outcome will say of it: ``row``, ``external_id``, ``numbers`` (with
+    ``;`` between them) and ``warning``; the body alone has the rest.
+
+    ``in_doubt`` says that a sending may have been processed: it is looked up before it is sent again.
     ``sent_at`` is the first such sending and ``doubted_at`` the last, in POSIX seconds by our clock;
     ``offset`` is the server's clock minus ours as it was known then, None where it was not. ``said`` is the
     status with which the server said last that it did not create the row, 201 where it said that it did and
     the row was not found, 0 where it said neither.
     """
 
-    customer: Customer
+    row: int
+    external_id: str
+    numbers: str
     body: bytes
+    warning: str = ""
     in_doubt: bool = False
     sent_at: float = 0.0
     doubted_at: float = 0.0
@@ -177,7 +183,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     @property
     def rows(self) -> tuple[int, ...]:
         """The source rows in this batch, in order."""
-        return tuple(item.customer.row for item in self.items)
+        return tuple(item.row for item in self.items)
 
     @property
     def in_doubt(self) -> bool:

@@ -180,7 +180,7 @@ def steps(
     yield Step(
         [],
         [
-            Batch(number=number, items=tuple(items), attempts=in_doubt[items[0].customer.row].attempts)
+            Batch(number=number, items=tuple(items), attempts=in_doubt[items[0].row].attempts)
             for number, items in doubtful.items()
         ],
     )

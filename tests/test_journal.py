@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from etl.errors import DiskFullError, StateError
 from etl.journal import SCHEMA_VERSION, InDoubt, Journal
-from etl.records import Batch, CampaignRef, Customer, Item, Manifest, RowOutcome, RowStatus, SourceSpec
+from etl.records import Batch, CampaignRef, Item, Manifest, RowOutcome, RowStatus, SourceSpec
 
 MANIFEST = Manifest(
     run="20270301-120000-abcd",
@@ -51,8 +51,7 @@ def journal(path: Path) -> Iterator[Journal]:
 
 
 def item_of(row: int, **more: object) -> Item:
-    customer = Customer(row=row, external_id=f"id-{row}", numbers=("+442079460000",))
-    return replace(Item(customer, b"{}"), **more)
+    return replace(Item(row, f"id-{row}", "+442079460000", b"{}"), **more)
 
 
 def batch_of(number: int, *rows: int) -> Batch:
@@ -533,12 +532,12 @@ def test_a_killed_process_leaves_what_it_committed(path: Path) -> None:
         from pathlib import Path
         from msgspec import json
         from etl.journal import Journal
-        from etl.records import Batch, Customer, Item, Manifest, RowOutcome, RowStatus
+        from etl.records import Batch, Item, Manifest, RowOutcome, RowStatus
 
         journal = Journal.create(Path(sys.argv[1]), json.decode(sys.argv[2], type=Manifest))
         for number in (1, 2, 3):
-            customer = Customer(row=number, external_id=f"id-{number}", numbers=("+442079460000",))
-            journal.claim(Batch(number=number, items=(Item(customer, b"{}"),)))
+            item = Item(number, f"id-{number}", "+442079460000", b"{}")
+            journal.claim(Batch(number=number, items=(item,)))
         journal.sent(1, at=10.0, offset=None)
         journal.settle(1, [RowOutcome(row=1, status=RowStatus.CREATED)])
         journal.sent(2, at=20.0, offset=1.5)

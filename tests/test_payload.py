@@ -11,7 +11,7 @@ from msgspec import json
 from msgspec.structs import replace
 
 from etl.obi.models import StoredCustomer
-from etl.payload import differences, is_of_this_run, item_of, server_times
+from etl.payload import customer_of, differences, is_of_this_run, item_of, server_times
 from etl.records import Customer
 
 A, B, C = "+442079460000", "+442079460001", "+493023125000"
@@ -96,7 +96,20 @@ def test_numbers_as_attributes_are_phone1_to_phone3_after_ours_and_nothing_else(
 def test_any_text_travels_unharmed_in_a_body_of_utf_8(name: str, value: str) -> None:
     item = item_of(replace(LEAD, attributes=((name, value),)))
     assert json.decode(item.body)["attributes"] == {"attribute": [{"name": name, "value": value}]}
-    assert item.customer.attributes == ((name, value),)
+    assert customer_of(item).attributes == ((name, value),)
+
+
+@pytest.mark.parametrize("marker", [None, ("obi-run", "20261124-1")])
+@pytest.mark.parametrize("as_attributes", [False, True])
+def test_a_customer_is_found_again_in_the_body_that_was_made_of_it(
+    marker: tuple[str, str] | None, *, as_attributes: bool
+) -> None:
+    for lead in (
+        LEAD,
+        replace(LEAD, attributes=()),
+        replace(LEAD, numbers=(A,), priority=3, date="2027-03-01T12:00:00Z"),
+    ):
+        assert customer_of(item_of(lead, as_attributes=as_attributes, marker=marker), marker=marker) == lead
 
 
 def test_the_same_customer_has_the_same_bytes_each_time() -> None:

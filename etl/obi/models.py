@@ -396,6 +396,14 @@ class ItemResult(Struct, frozen=True, rename="camel"):
 _encode = json.Encoder().encode
 
 
+_decode = json.Decoder(NewCustomer).decode
+
+
+def decode(body: bytes) -> NewCustomer:
+    """The customer that ``encode`` made ``body`` of."""
+    return _decode(body)
+
+
 def encode(what: NewCustomer | CampaignUpdate) -> bytes:
     """The JSON object (UTF-8) that stands for a customer, or a campaign's update, in a request."""
     return _encode(what)
