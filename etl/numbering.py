@@ -52,7 +52,7 @@ class PhoneRules(Struct, frozen=True, kw_only=True):
     bad_beside_good: str = "drop"
 
 
-class Number(Struct, frozen=True):
+class Number(Struct, frozen=True, gc=False):
     """A number in E.164 and as it is sent; ``e164`` is ``""`` for one sent as written with no region."""
 
     e164: str
@@ -187,7 +187,7 @@ def _is_mobile_for_certain(abroad: PhoneNumber, kinds: Iterable[int], plan: Plan
     """
     return (
         abroad.country_code == plan.code
-        and len(plan.mobile) < _OPEN <= len(plan.fixed)
+        and len(plan.mobile) < OPEN <= len(plan.fixed)
         and sorted(kinds) == [PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE]
         and number_type(abroad) == PhoneNumberType.MOBILE
     )
@@ -222,7 +222,7 @@ def _mended(written: _Written) -> Number | Fault | None:
 _COMPACT_DATE = re.compile("(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
 _SHORTEST_WITHOUT_ZERO = 7
 _LONGEST_LOCAL = 8
-_OPEN = 5
+OPEN = 5
 
 
 def _guessed_zero(number: PhoneNumber, written: _Written, *, kind: int) -> Fault | None:
@@ -235,7 +235,7 @@ def _guessed_zero(number: PhoneNumber, written: _Written, *, kind: int) -> Fault
     if _COMPACT_DATE.fullmatch(digits):
         return Fault("phone.date", f"{quoted(text)} looks like a date: if it is a number, write it in full")
     lengths = plan.lengths(kind) if plan and kind != PhoneNumberType.MOBILE else ()
-    longest = _LONGEST_LOCAL if len(lengths) >= _OPEN else _LONGEST_LOCAL - 1
+    longest = _LONGEST_LOCAL if len(lengths) >= OPEN else _LONGEST_LOCAL - 1
     if len(digits) <= longest and lengths and max(lengths) > len(national_significant_number(number)):
         reason = f"{quoted(text)} lacks its leading 0 or its area code: write it in full"
         return Fault("phone.ambiguous", reason)
@@ -276,7 +276,7 @@ def _meant_otherwise(number: PhoneNumber, written: _Written, *, kind: int) -> Fa
     if plan is None or digits[0] in "+0":
         return None
     other = None
-    if len(plan.lengths(kind)) >= _OPEN or kind == PhoneNumberType.VOICEMAIL:
+    if len(plan.lengths(kind)) >= OPEN or kind == PhoneNumberType.VOICEMAIL:
         other = _abroad(written)
     elif plan.region in OWN_ZEROS:
         other = parsed("0" + digits, plan.region)
@@ -299,7 +299,7 @@ def _two_readings(text: str, readings: Iterable[str]) -> Fault:
 # --- what is not dialled -------------------------------------------------------------------------------
 
 
-_NOT_CALLED = {
+NOT_CALLED = {
     PhoneNumberType.PREMIUM_RATE: ("premium", "a premium rate number: these are not called"),
     PhoneNumberType.PAGER: ("pager", "a pager, not a telephone"),
     PhoneNumberType.VOICEMAIL: ("voicemail", "a voicemail box, not a telephone"),
@@ -314,8 +314,8 @@ def _checked(number: PhoneNumber, written: _Written, *, kind: int) -> Number | F
         doubt = _guessed_zero(number, written, kind=kind) if national_of(number) == "0" + digits else None
     if doubt is not None:
         return doubt
-    if kind in _NOT_CALLED and not (kind == PhoneNumberType.PREMIUM_RATE and rules.premium):
-        code, what = _NOT_CALLED[kind]
+    if kind in NOT_CALLED and not (kind == PhoneNumberType.PREMIUM_RATE and rules.premium):
+        code, what = NOT_CALLED[kind]
         return Fault(f"phone.{code}", f"{quoted(text)} is {what}")
     if is_placeholder(str(number.national_number)):
         return _placeholder(text)

@@ -14,7 +14,7 @@ Fault codes: ``phone.missing``, ``do_not_call``, ``unreadable``, ``digits_lost``
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from msgspec import Struct
@@ -34,6 +34,7 @@ __all__ = [
     "Phones",
     "dial_code",
     "mask",
+    "phones_of",
     "read_cell",
     "read_row",
     "region_of",
@@ -47,7 +48,7 @@ ONLY_THREE = "only the first three numbers are sent"
 _MOST_NUMBERS = 3  # the interface's document: numbers holds up to three
 
 
-class CellReading(Struct, frozen=True):
+class CellReading(Struct, frozen=True, gc=False):
     """What one cell holds: the good numbers in order, why others are not good, and warnings."""
 
     numbers: tuple[Number, ...]
@@ -55,7 +56,7 @@ class CellReading(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
 
-class Phones(Struct, frozen=True, kw_only=True):
+class Phones(Struct, frozen=True, gc=False):
     """The numbers of a row, at most three, or the fault that leaves it without any.
 
     ``at`` is the index of the cell that the fault is about, 0 where there is no fault. ``beyond`` are good
@@ -89,12 +90,22 @@ def read_row(
     first cell with content decide alone (the ``numbers`` field): no other one is looked at, should it be
     bad. The number of a cell with a note that says not to call is never among them.
     """
+    filled = [(at, cell) for at, cell in enumerate(cells) if cell.strip()]
+    return phones_of(
+        [
+            (at, read_cell(cell, rules, region=region, country=country))
+            for at, cell in (filled[:1] if strict else filled)
+        ],
+        rules,
+    )
+
+
+def phones_of(readings: Iterable[tuple[int, CellReading]], rules: PhoneRules) -> Phones:
+    """Give the numbers of a row from its cells' indexes and readings, which stand in priority order."""
     numbers: dict[str, tuple[Number, int]] = {}
     faults: list[tuple[int, Fault]] = []
     warnings: list[str] = []
-    filled = [(at, cell) for at, cell in enumerate(cells) if cell.strip()]
-    for at, cell in filled[:1] if strict else filled:
-        reading = read_cell(cell, rules, region=region, country=country)
+    for at, reading in readings:
         for number in reading.numbers:
             numbers.setdefault(number.e164 or number.sent, (number, at))
         faults += [(at, fault) for fault in reading.faults]
@@ -269,16 +280,11 @@ def _read_parts(
 
 _PUNCTUATION = str.maketrans("", "", " ().-")
 _REST = re.compile(r"[ ().-]*(?:[0-9][ ().-]*){1,6}")
-_BRACKETS = re.compile(
-    r"\(\+?[\d .-]+\)|\(\+ ?\d{1,3}\)[ .-]*(?:\(0\))?[\d .-]{4,}"
-    r"|\+?[\d .-]{0,8}(?:\([\d .-]{1,8}\)[ .-]*){1,2}[\d .-]{4,}"
-)
 _AREA_SLASH = re.compile(
     r"(?:\(?0[1-9](?:[ ()-]*\d){0,4}|(?:\+|00)(?:[ ()./-]*\d){1,7}|\(?[2-9]\d\d)[ )]*"
     r"/[ -]*[1-9](?:[ .-]*\d){4,} *"
 )
 
-_OPTIONAL_ZERO = re.compile(r"(?P<code>(?:\(?\+|\(?00|[1-9])[0-9 ().-]*?)\( ?0 ?\)(?P<rest>[0-9 ().-]*)")
 _VANITY = re.compile(r"\+?[0-9() .-]*[0-9)][ .-]*[A-Z](?:[A-Z .-]*[A-Z])")
 _LOOK_ALIKES = frozenset("OILSBZ .-")
 _SERVICES = frozenset(
@@ -318,9 +324,9 @@ def _read_plain(text: str, context: Context) -> Number | Fault:
         if shapes.is_ip_address(text, likely=context.plan is None or context.plan.trunk == "0"):
             return Fault("phone.unreadable", f"{quoted(text)} is an IP address, not a phone number")
     if "(" in text or ")" in text:
-        if not _BRACKETS.fullmatch(text):
+        if not shapes.BRACKETS.fullmatch(text):
             return _ambiguous(text)
-        if match := _OPTIONAL_ZERO.fullmatch(text):
+        if match := shapes.OPTIONAL_ZERO.fullmatch(text):
             return _read_optional_zero(match, context)
     return read_number(text.translate(_PUNCTUATION), text, context=context)
 

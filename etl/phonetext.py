@@ -83,6 +83,14 @@ EXTENSION = re.compile(
 PLAIN = re.compile(r" *(?:\+ ?|\(\+?|\+ ?\()?[0-9][0-9 ().-]{0,40}")
 """Digits with spaces, dots, dashes and brackets between them, and perhaps a plus before them."""
 
+BRACKETS = re.compile(
+    r"\(\+?[\d .-]+\)|\(\+ ?\d{1,3}\)[ .-]*(?:\(0\))?[\d .-]{4,}"
+    r"|\+?[\d .-]{0,8}(?:\([\d .-]{1,8}\)[ .-]*){1,2}[\d .-]{4,}"
+)
+"""Where brackets stand in one number."""
+
+OPTIONAL_ZERO = re.compile(r"(?P<code>(?:\(?\+|\(?00|[1-9])[0-9 ().-]*?)\( ?0 ?\)(?P<rest>[0-9 ().-]*)")
+
 _TIME = r"(?:[01]?\d|2[0-4])[.:h][0-5]\d"
 DATE = re.compile(
     r"(?:(?:19|20)\d\d([-./ ])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12]\d|3[01])"

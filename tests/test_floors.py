@@ -24,7 +24,9 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("0 the protocol of progress", frozenset({"progress"})),
     ("0 the words of a check", frozenset({"findings"})),
     ("0 how a value is shown", frozenset({"quoting"})),
+    ("1 patterns of digits", frozenset({"digitpatterns"})),
     ("1 what libphonenumber knows", frozenset({"plans"})),
+    ("1 blocks of numbers", frozenset({"blocks"})),
     # A value's own grammar, which the rules for a field or a number stand on.
     (
         "1 grammars",
@@ -32,8 +34,10 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
             {"dates", "limits", "numbering", "patterns", "phonetext", "regions", "settings", "vocabulary"}
         ),
     ),
+    ("1 the reading of whole blocks", frozenset({"quicknumbers"})),
     ("1 tables of a profile", frozenset({"profiletables"})),
     ("1 rules", frozenset({"fields", "phone", "profile"})),
+    ("1 whole columns of phone cells", frozenset({"quickphones"})),
     ("1 guesses", frozenset({"guesses"})),
     ("1 what cells look like", frozenset({"looks"})),
     ("1 a header, and whose export it is", frozenset({"exports", "header"})),
@@ -94,10 +98,12 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "etl.cli.simulator",
     ),
     "phonenumbers": (
+        "etl.blocks",
         "etl.entries",
         "etl.phone",
         "etl.numbering",
         "etl.plans",
+        "etl.quicknumbers",
         "etl.regions",
         "etl.profiletables",
     ),
