@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberType
 from phonenumbers.phonemetadata import PhoneNumberDesc
@@ -22,6 +22,7 @@ from etl.plans import is_placeholder
 _SHORTEST, _LONGEST = 2, 17  # the library's own bounds of a national number
 _LONGEST_CODE = 3
 _LONGEST_E164 = 15
+Found = TypeVar("Found")
 
 
 class Numbers(NamedTuple):
@@ -52,17 +53,17 @@ def abroad(digits: Block) -> Numbers | None:
 
 def at_home(digits: Block, region: str) -> Numbers | None:
     """Give what digits are that are dialled in a region, None where the library finds no number."""
-    metadata = PhoneMetadata.metadata_for_region(region)
+    metadata = _region_metadata(region)
     if metadata.international_prefix:
         match = digitpatterns.prefix(metadata.international_prefix).match(digits)
         if match:
             rest = digits.after(match.end())
             if not rest.length or not rest.starts_with("0"):
                 return abroad(rest)
-    code = metadata.country_code
+    code = metadata.country_code or 0
     if digits.starts_with(str(code)):
         without = _stripped(digits.after(len(str(code))), metadata)
-        general = metadata.general_desc
+        general = _general(metadata)
         if _is_too_long(digits, metadata) or (not _matches(digits, general) and _matches(without, general)):
             return _national(
                 without, code=code, metadata=_metadata(code, COUNTRY_CODE_TO_REGION_CODE[code][0])
@@ -79,7 +80,7 @@ def kind(numbers: Numbers) -> int:
     if len(regions) == 1:
         return _kind(national, _metadata(numbers.code, regions[0]))
     for region in regions:
-        metadata = PhoneMetadata.metadata_for_region(region)
+        metadata = _region_metadata(region)
         if metadata.leading_digits is None:
             if (found := _kind(national, metadata)) != PhoneNumberType.UNKNOWN:
                 return found
@@ -96,7 +97,7 @@ def main_region(numbers: Numbers) -> str:
 def is_possible(numbers: Numbers) -> bool:
     """Tell numbers whose length is that of a whole number."""
     metadata = _metadata(numbers.code, main_region(numbers))
-    general = metadata.general_desc
+    general = _general(metadata)
     length = numbers.national.length
     return length in general.possible_length and length not in general.possible_length_local_only
 
@@ -135,7 +136,22 @@ def _is_run(digits: str) -> bool:
 
 
 def _metadata(code: int, region: str) -> PhoneMetadata:
-    return PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+    return _there(PhoneMetadata.metadata_for_region_or_calling_code(code, region))
+
+
+def _region_metadata(region: str) -> PhoneMetadata:
+    return _there(PhoneMetadata.metadata_for_region(region))
+
+
+def _general(metadata: PhoneMetadata) -> PhoneNumberDesc:
+    return _there(metadata.general_desc)
+
+
+def _there(found: Found | None) -> Found:
+    """Give what the library has; nothing can be told of numbers without it."""
+    if found is None:
+        raise Undecided
+    return found
 
 
 def _matches(digits: Block, description: PhoneNumberDesc | None) -> bool:
@@ -184,7 +200,7 @@ def _national(digits: Block, *, code: int, metadata: PhoneMetadata) -> Numbers |
     if digits.length < _SHORTEST:
         return None
     without = _stripped(digits, metadata)
-    general = metadata.general_desc
+    general = _general(metadata)
     length = without.length
     if length not in general.possible_length_local_only and (
         length in general.possible_length or length > general.possible_length[-1]
@@ -194,7 +210,7 @@ def _national(digits: Block, *, code: int, metadata: PhoneMetadata) -> Numbers |
 
 
 def _is_too_long(digits: Block, metadata: PhoneMetadata) -> bool:
-    general = metadata.general_desc
+    general = _general(metadata)
     longest = general.possible_length[-1]
     return digits.length > longest and digits.length not in general.possible_length_local_only
 
@@ -208,7 +224,7 @@ def _stripped(digits: Block, metadata: PhoneMetadata) -> Block:
     rule = metadata.national_prefix_transform_rule
     if rule and match[match.re.groups] is not None:
         without = Block(match.expand(rule) + without.known, without.free)
-    general = metadata.general_desc
+    general = _general(metadata)
     if not _matches(without, general) and _matches(digits, general):
         return digits
     return without

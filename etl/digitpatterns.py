@@ -57,7 +57,7 @@ class Block(NamedTuple):
 class DigitPattern:
     """A pattern of digits that a number matches as a whole, or ``begins`` with.
 
-    Raises ValueError for a pattern that has more than digits and what is said of them above.
+    Raises Undecided for a pattern that has more than digits and what is said of them above.
     """
 
     def __init__(self, pattern: str, *, begins: bool = False) -> None:
@@ -206,15 +206,16 @@ _END_ITEM = 0
 def parsed_pattern(pattern: str, *, ends: bool = False) -> tuple[Items, ...]:
     """Give the alternatives of a pattern.
 
-    ``$`` at the end of one stands there as a set of no digits if ``ends``, else it is left out.
+    ``$`` at the end of one stands there as a set of no digits if ``ends``, else it is left out. Raises
+    Undecided for what is not understood.
     """
     tokens = _TOKEN.findall(pattern)
     if "".join(tokens) != pattern:
-        raise ValueError(f"a pattern of more than digits: {pattern}")
+        raise Undecided
     tokens.reverse()
     choices = _choices(tokens, ends=ends)
     if tokens:
-        raise ValueError(f"a bracket too many: {pattern}")
+        raise Undecided
     return choices
 
 
@@ -227,12 +228,12 @@ def _choices(tokens: list[str], *, ends: bool) -> tuple[Items, ...]:
             choices.append([])
         elif token == _END:
             if tokens and tokens[-1] != "|":
-                raise ValueError("an end in the middle of a pattern")
+                raise Undecided
             items += [_END_ITEM] if ends else []
         elif token in {"(", "(?:"}:
             items.append(_choices(tokens, ends=ends))
             if not tokens:
-                raise ValueError("a bracket that is not closed")
+                raise Undecided
             tokens.pop()
         elif token[0] in "?{":
             items[-1:] = _repeated(items[-1], token)

@@ -14,7 +14,7 @@ from etl import blocks
 from etl.blocks import Numbers
 from etl.digitpatterns import Block, Undecided
 from etl.numbering import NOT_CALLED, OPEN, OWN_ZEROS, PhoneRules
-from etl.plans import Plan, plan_of
+from etl.plans import plan_of
 
 _LONGEST_SHORT = 6
 

@@ -249,7 +249,7 @@ class _Careful(_Table):
     def __missing__(self, digits: str) -> str:
         return ""
 
-    def number(self, digits: str) -> Number | None:
+    def number(self, digits: str) -> Number | None:  # noqa: ARG002  -- as in every table
         return None
 
 
