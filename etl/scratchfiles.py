@@ -32,7 +32,7 @@ def hashes_of(texts: Sequence[str]) -> Words:
 
 def scratch_file(folder: Path) -> BufferedRandom:
     """A new file without a name in ``folder``."""
-    return cast("BufferedRandom", TemporaryFile(dir=folder))
+    return TemporaryFile(dir=folder)
 
 
 class Prints:
