@@ -6,7 +6,7 @@ because a chunk of the file ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from etl.records import Batch, Item
 
@@ -28,26 +28,30 @@ class Chunker:
         self._first = first
         self._added = 0
 
-    def add(self, item: Item) -> Batch | None:
-        """Take one customer; give the batch that is full because of it, if one is."""
-        size = len(item.body) + 1
-        full = self.rest() if self._is_full(size) else None
-        self._items.append(item)
-        self._bytes += size
-        self._added += 1
+    def add(self, items: Iterable[Item]) -> list[Batch]:
+        """Take customers; give the batches that are full because of them."""
+        full = []
+        for item in items:
+            size = len(item.body) + 1
+            if self._items and self._is_full(size):
+                full.append(self._filled())
+            self._items.append(item)
+            self._bytes += size
+            self._added += 1
         return full
 
     def rest(self) -> Batch | None:
         """Give what is left over, None where nothing is."""
-        if not self._items:
-            return None
+        return self._filled() if self._items else None
+
+    def _filled(self) -> Batch:
         batch = Batch(number=next(self._numbers), items=tuple(self._items))
         self._items, self._bytes = [], 0
         return batch
 
     def _is_full(self, size: int) -> bool:
         """Whether a customer of ``size`` bytes has no place beside those of the batch."""
-        return bool(self._items) and (
+        return (
             len(self._items) == self._max_items
             or 1 + self._bytes + size > self._max_bytes
             or self._added == self._first

@@ -1,76 +1,27 @@
 """Which rows repeat an earlier one, over the whole input and in bounded memory.
 
-A throw-away SQLite file takes 41 bytes of disk a key and 2.3 µs; a Python set would take a hundred bytes
-of memory. The file is rebuilt on each run, resumed ones too, so it needs no durability. Beside the keys it
-counts the numbers that stand under several ids: the interface takes them, and somebody is called twice.
+Most rows repeat nothing, and that is told of a whole chunk at once by the hashes of what its rows hold: equal
+texts have equal hashes, so none is missed. Where hashes meet, the texts themselves decide, row by row: a hash
+alone would lose a lead once in a while. Beside that the numbers are counted that stand under several ids: the
+interface takes them, and somebody is called twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence, Set as AbstractSet
 
+import numpy as np
 from msgspec import Struct
 
 from etl.earlier import Earlier
-from etl.scratch import Scratch
+from etl.scratchfiles import hashes_of
+from etl.seen import Keys, Met, Ordinals, Seen
 
-_AT_ONCE = 500
-
-
-class Seen(Scratch):
-    """Keys and the row that claimed each; a look-up takes a chunk's keys together.
-
-    A key is a pair of a folded form, by which it is found, and the exact text: ids that differ only by
-    case share the first and not the second.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(
-            path,
-            "CREATE TABLE seen (fold TEXT, exact TEXT, line INTEGER, PRIMARY KEY (fold, exact))"
-            "WITHOUT ROWID;"
-            "CREATE TABLE numbers (number INTEGER PRIMARY KEY, id INTEGER, several INTEGER);",
-        )
-
-    def find(self, folds: Iterable[str]) -> dict[str, dict[str, int]]:
-        """Folded form → {exact text: row} of those that are claimed."""
-        found: dict[str, dict[str, int]] = {}
-        wanted = sorted(folds)  # neighbours share pages
-        for start in range(0, len(wanted), _AT_ONCE):
-            part = wanted[start : start + _AT_ONCE]
-            marks = ",".join("?" * len(part))
-            # Only question marks are put in.
-            query = f"SELECT fold, exact, line FROM seen WHERE fold IN ({marks})"  # noqa: S608
-            rows = self._db.execute(query, part)
-            for fold, exact, row in rows:
-                found.setdefault(fold, {})[exact] = row
-        return found
-
-    def claim(self, keys: Iterable[tuple[str, str, int]]) -> None:
-        """Keep (folded form, exact text, row) for each key; a key that is there stays with its row."""
-        self._db.execute("BEGIN")
-        self._db.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", sorted(keys))
-        self._db.execute("COMMIT")
-
-    def note(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Keep (number, externalId) of rows."""
-        # Equal in this process is all that is needed of a hash: the file does not outlive it.
-        hashes = sorted((hash(number), hash(external_id)) for number, external_id in pairs)
-        self._db.execute("BEGIN")
-        self._db.executemany(
-            "INSERT INTO numbers VALUES (?, ?, 0) ON CONFLICT (number) DO UPDATE SET several = 1 "
-            "WHERE id != excluded.id",
-            hashes,
-        )
-        self._db.execute("COMMIT")
-
-    def shared(self) -> int:
-        """How many numbers stand under more than one externalId."""
-        return int(self._db.execute("SELECT COUNT(*) FROM numbers WHERE several").fetchone()[0])
+_BETWEEN = ";"
+"""Between the numbers of a row; there is none in a number."""
 
 
-class Repeat(Struct, frozen=True):
+class Repeat(Struct, frozen=True, gc=False):
     """A row repeats ``first``, by its ``externalId`` or a ``number``; an earlier ``run``'s, if it has one."""
 
     first: int
@@ -78,18 +29,18 @@ class Repeat(Struct, frozen=True):
     run: str = ""
 
 
-class Claim(Struct, frozen=True, gc=False):
-    """What a good row holds: its id, whether that is derived, and the numbers that identify it.
+class Claims(Struct, frozen=True, kw_only=True):
+    """What the good rows of a chunk hold, in order: the id of each, and the numbers that identify it.
 
-    A ``suppressed`` row claims what it holds even where it repeats another: nobody slips by it. It may have
-    no id.
+    ``derived`` and ``suppressed`` are positions in these lists. A suppressed row claims what it holds even
+    where it repeats another: nobody slips by it. It may have no id.
     """
 
-    row: int
-    external_id: str
-    derived: bool
-    numbers: tuple[str, ...]
-    suppressed: bool = False
+    rows: Sequence[int]
+    external_ids: Sequence[str]
+    numbers: Sequence[tuple[str, ...]]
+    derived: AbstractSet[int] = frozenset()
+    suppressed: AbstractSet[int] = frozenset()
 
 
 class Verdict(Struct, frozen=True, gc=False):
@@ -111,71 +62,135 @@ class Duplicates:
 
     def __init__(self, seen: Seen, *, by: str, earlier: Earlier | None = None) -> None:
         self._seen = seen
-        self._by = by
+        self._ordinals = seen.ordinals if by == "none" else None
+        self._by_number = by in {"number", "both"}
         self._earlier = earlier
 
-    def judge(self, claims: Sequence[Claim]) -> list[Verdict]:
-        """The verdict for each claim, in order."""
+    def judge(self, claims: Claims) -> dict[int, Verdict]:
+        """The verdicts on a chunk's rows, by position; there is none for a row of which nothing is to say."""
+        ids = Keys.of(list(map(str.casefold, claims.external_ids)))
+        numbers = Keys.of_several(claims.numbers)
+        odd, met = self._seen.ids.meeting(ids)
+        court = _Court(claims, met, ordinals=self._ordinals)
+        if self._by_number:
+            more, met = self._seen.numbers.meeting(numbers)
+            court.know_numbers(met)
+            odd |= more
         before = self._sent_before(claims)
-        keys = [self._keys(claim) for claim in claims]
-        known = self._seen.find({fold for of_claim in keys for fold, _ in of_claim})
-        new: list[tuple[str, str, int]] = []
-        verdicts = []
-        for claim, of_claim in zip(claims, keys, strict=True):
-            verdict, kept = self._judge_one(claim, of_claim, known)
-            if verdict.repeat is None and (sent := before.get(claim.row)):
-                verdict, kept = Verdict(claim.external_id, sent), of_claim if claim.suppressed else []
-            verdicts.append(verdict)
-            for fold, exact in kept:
-                if exact not in known.setdefault(fold, {}):
-                    known[fold][exact] = claim.row
-                    new.append((fold, exact, claim.row))
-        self._seen.claim(new)
-        self._seen.note(
-            (number, verdict.external_id)
-            for claim, verdict in zip(claims, verdicts, strict=True)
-            for number in claim.numbers
-        )
+        verdicts = {at: court.judge(at, before.get(at)) for at in sorted(odd.union(before))}
+        self._claim(claims, ids, numbers, court)
+        self._count(claims, numbers, verdicts)
         return verdicts
 
-    def _sent_before(self, claims: Sequence[Claim]) -> dict[int, Repeat]:
-        """Row → what of it an earlier run sent."""
+    def _sent_before(self, claims: Claims) -> dict[int, Repeat]:
+        """Position → what of that row an earlier run sent."""
         if self._earlier is None:
             return {}
         sent = self._earlier.find(
-            {claim.external_id for claim in claims}, {number for claim in claims for number in claim.numbers}
+            set(claims.external_ids), {number for of_row in claims.numbers for number in of_row}
         )
         found = {}
-        for claim in claims:
-            keys = (f"externalId:{claim.external_id}", *(f"number:{number}" for number in claim.numbers))
+        for at, (external_id, numbers) in enumerate(zip(claims.external_ids, claims.numbers, strict=True)):
+            keys = (f"externalId:{external_id}", *(f"number:{number}" for number in numbers))
             if first := next((sent[key] for key in keys if key in sent), None):
-                found[claim.row] = Repeat(first.row, first.by, first.run)
+                found[at] = Repeat(first.row, first.by, first.run)
         return found
 
-    def _keys(self, claim: Claim) -> list[tuple[str, str]]:
-        folded = claim.external_id.casefold()
-        own = [(f"id:{folded}", "" if folded == claim.external_id else claim.external_id)] if folded else []
-        if self._by in {"externalId", "none"}:
-            return own
-        # An id counts here too: the interface takes it once, so its second row is no lead of its own.
-        return [*own, *((f"no:{number}", "") for number in dict.fromkeys(claim.numbers))]
+    def _claim(self, claims: Claims, ids: Keys, numbers: Keys, court: _Court) -> None:
+        """Keep what the rows hold, but for what the court has not let them claim."""
+        rows = np.asarray(claims.rows, np.uint32)
+        external_ids = claims.external_ids
+        if len(ids.at) < len(rows) or court.without_id:
+            kept = np.isin(ids.at, list(court.without_id), invert=True)
+            ids = Keys(ids.texts, ids.hashes[kept], ids.at[kept])
+            external_ids = [external_ids[at] for at in ids.at.tolist()]
+        self._seen.ids.add(ids, rows, external_ids)
+        if self._by_number:
+            of_rows = list(claims.numbers)
+            if court.numbers:
+                for at, held in court.numbers.items():
+                    of_rows[at] = held
+                numbers = Keys.of_several(of_rows)
+            self._seen.numbers.add(numbers, rows, list(map(_BETWEEN.join, filter(None, of_rows))))
 
-    def _judge_one(
-        self, claim: Claim, keys: list[tuple[str, str]], known: dict[str, dict[str, int]]
-    ) -> tuple[Verdict, list[tuple[str, str]]]:
-        if self._by == "none" and claim.derived:
-            fold, _ = keys[0]
-            ordinal = len(known.get(fold, ())) + 1
-            external_id = claim.external_id if ordinal == 1 else f"{claim.external_id}-{ordinal}"
-            return Verdict(external_id), [(fold, str(ordinal))]
-        warning = ""
-        for fold, exact in keys:
-            rows = known.get(fold, {})
-            if exact in rows:
-                by = "number" if fold.startswith("no:") else "externalId"
-                return Verdict(claim.external_id, Repeat(rows[exact], by)), keys if claim.suppressed else []
-            if rows:
-                warning = (
-                    f"the externalId is that of row {min(rows.values())} except for upper and lower case"
-                )
-        return Verdict(claim.external_id, warning=warning), keys
+    def _count(self, claims: Claims, numbers: Keys, verdicts: dict[int, Verdict]) -> None:
+        """Note under which id each number stands."""
+        external_ids = list(claims.external_ids)
+        for at, verdict in verdicts.items():
+            external_ids[at] = verdict.external_id
+        self._seen.pairs.add(numbers.hashes, hashes_of(external_ids)[numbers.at])
+
+
+class _Court:
+    """Judges the rows of a chunk one by one, those that may repeat another, in their order.
+
+    ``without_id`` are the positions of those that don't claim their id, ``numbers`` those that they claim.
+    """
+
+    def __init__(self, claims: Claims, met: Iterable[Met], *, ordinals: Ordinals | None) -> None:
+        self._claims = claims
+        self._ordinals = ordinals
+        self._ids: dict[str, dict[str, int]] = {}
+        """Folded form → {exact text: row} of what is claimed, so far as it matters here."""
+        self._rows: dict[str, int] = {}
+        """Number → row."""
+        self.without_id: set[int] = set()
+        self.numbers: dict[int, tuple[str, ...]] = {}
+        self._by_number = False
+        for fold, row, text in met:
+            if text.casefold() == fold:
+                self._ids.setdefault(fold, {})[text] = row
+
+    def know_numbers(self, met: Iterable[Met]) -> None:
+        """From here on numbers count as well."""
+        self._by_number = True
+        for number, row, text in met:
+            if number in text.split(_BETWEEN):
+                self._rows[number] = row
+
+    def judge(self, at: int, before: Repeat | None) -> Verdict:
+        """The verdict on a row; ``before`` is what an earlier run sent of it."""
+        external_id = self._claims.external_ids[at]
+        spelled = self._ids.get(external_id.casefold(), {})
+        if spelled and self._ordinals and at in self._claims.derived:
+            self._claim_nothing(at)
+            return Verdict(f"{external_id}-{self._ordinals.next(external_id)}")
+        first = self._repeated(at, spelled) or before
+        if first is None or at in self._claims.suppressed:
+            self._claim(at)
+        else:
+            self._claim_nothing(at)
+        if first or not spelled:
+            return Verdict(external_id, first)
+        nearly = min(spelled.values())
+        return Verdict(
+            external_id,
+            warning=f"the externalId is that of row {nearly} except for upper and lower case",
+        )
+
+    def _repeated(self, at: int, spelled: dict[str, int]) -> Repeat | None:
+        """The earlier row that holds the same, by the id before the numbers."""
+        if (first := spelled.get(self._claims.external_ids[at])) is not None:
+            return Repeat(first, "externalId")
+        if self._by_number:
+            for number in self._claims.numbers[at]:
+                if (first := self._rows.get(number)) is not None:
+                    return Repeat(first, "number")
+        return None
+
+    def _claim(self, at: int) -> None:
+        """Let the row have all that no other has claimed."""
+        row, external_id = self._claims.rows[at], self._claims.external_ids[at]
+        if external_id:
+            spelled = self._ids.setdefault(external_id.casefold(), {})
+            if spelled.setdefault(external_id, row) != row:
+                self.without_id.add(at)
+        if self._by_number:
+            numbers = dict.fromkeys(self._claims.numbers[at])
+            self.numbers[at] = tuple(
+                number for number in numbers if self._rows.setdefault(number, row) == row
+            )
+
+    def _claim_nothing(self, at: int) -> None:
+        self.without_id.add(at)
+        self.numbers[at] = ()

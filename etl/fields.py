@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from etl.dates import date, time_zone
 from etl.quoting import quoted
 from etl.records import Fault, Normal
 
 __all__ = [
+    "are_plain_ids",
     "attribute_name",
     "attribute_value",
     "call_forbidden",
@@ -25,6 +26,7 @@ __all__ = [
     "dialing_mode",
     "external_id",
     "guid",
+    "have_controls",
     "is_no_id",
     "time_zone",
     "whole_number",
@@ -54,7 +56,7 @@ def external_id(text: str, *, prefix: str = "", salesforce18: bool = False) -> N
     ``*`` and ``?`` are refused since look-ups read them as wildcards. ``salesforce18`` turns Salesforce's
     15 characters, which differ by case alone, into the 18 that don't, and checks those that have 18.
     """
-    visible = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    visible = text if text.isascii() else "".join(c for c in text if unicodedata.category(c) != "Cf")
     value = visible.strip()
     if fault := _unfit(prefix + value if value else ""):
         return fault
@@ -70,6 +72,24 @@ def external_id(text: str, *, prefix: str = "", salesforce18: bool = False) -> N
     return Normal(prefix + value, warning)
 
 
+def are_plain_ids(cells: Sequence[str], *, prefix: str = "") -> bool:
+    """Tell whether ``external_id`` would give every one of the cells as it is, behind ``prefix``.
+
+    None of them stands for no id then. It is a look at all of them together, and may say no wrongly.
+    """
+    joined = "".join((prefix, *cells))
+    lines = "\n".join(("", *cells, ""))
+    return (
+        joined.isascii()
+        and joined.isprintable()
+        and "*" not in joined
+        and "?" not in joined
+        and " \n" not in lines
+        and not _NOT_PLAIN.search(lines)
+        and len(prefix) + max(map(len, cells)) <= _LONGEST_ID
+    )
+
+
 def is_no_id(text: str) -> bool:
     """Whether a cell is empty, or has what databases and people write for that: ``NULL``, ``n/a``, ``-``."""
     return text.strip().casefold() in _NO_ID
@@ -79,14 +99,22 @@ def is_no_id(text: str) -> bool:
 _NO_ID = frozenset(("", "null", "(null)", "\\n", "n/a", "none", "nan", "undefined", "-", "--"))
 
 
+_NOT_PLAIN = re.compile(
+    r"\n(?: |(?:[+-]?[0-9](?:[.,][0-9]+)?E[+-][0-9]+|#.*|Err:.*"
+    rf"|{'|'.join(map(re.escape, sorted(_NO_ID)))})\n)",
+    re.IGNORECASE,
+)
+"""A line of ids that stands for none, was mangled, or begins with a blank."""
+
+
 def _unfit(value: str) -> Fault | None:
     if not value:
         return Fault("externalId.missing", "there is no externalId")
-    if any(char in "*?" for char in value):
+    if "*" in value or "?" in value:
         return Fault(
             "externalId.wildcard", f"{quoted(value)} has * or ? in it, which searches read as wildcards"
         )
-    if any(map(_is_control, value)):
+    if _has_controls(value):
         return Fault("externalId.control", "the id has a line break or another control character in it")
     if len(value) > _LONGEST_ID:
         return Fault("externalId.long", f"the id is longer than {_LONGEST_ID} characters")
@@ -107,10 +135,10 @@ def derived_external_id(e164: str, parts: Sequence[str] = ()) -> str:
     It depends on the first good number and on ``parts`` (trimmed, in order), each behind its length so
     that no two rows join to the same text. It must never change: a repeated load is recognised by it.
     """
-    texts = (
+    texts = [
         unicodedata.normalize("NFC", part.strip()).encode("utf-8", "surrogatepass") for part in (e164, *parts)
-    )
-    joined = b"".join(b"%d:%b" % (len(text), text) for text in texts)
+    ]
+    joined = b"".join([b"%d:%b" % (len(text), text) for text in texts])
     return f"d1-{hashlib.sha256(joined).hexdigest()[:32]}"
 
 
@@ -219,11 +247,24 @@ def attribute_name(text: str) -> Normal:
 
 def attribute_value(text: str) -> Normal:
     """Give a value without control characters but line breaks and tabs, which people do write."""
-    value = "".join(char for char in text if char in "\t\r\n" or not _is_control(char))
+    value = _UNSENT.sub("", text)
     return Normal(value, _STRIPPED if len(value) != len(text) else "")
 
 
+def have_controls(values: Iterable[str]) -> bool:
+    """Tell whether ``attribute_value`` would change any of the values."""
+    joined = "".join(values)
+    return not joined.isprintable() and _UNSENT.search(joined) is not None
+
+
+_UNSENT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What ``_is_control`` tells, but for line breaks and tabs."""
+
 _STRIPPED = "control characters were taken out"
+
+
+def _has_controls(text: str) -> bool:
+    return not text.isprintable() and any(map(_is_control, text))
 
 
 def _is_control(char: str) -> bool:

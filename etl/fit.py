@@ -108,7 +108,8 @@ class Ours:
         return warnings
 
     def _look(self, customer: Customer) -> None:
-        self.names.update(name for name, _ in customer.attributes)
+        if not self.names.issuperset(customer.names):
+            self.names.update(name for name, _ in customer.attributes)
         if customer.dialing_mode:
             self.modes[customer.dialing_mode] += 1
         if self._looked_at < _SAMPLE:

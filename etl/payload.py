@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
-from etl.obi.models import Attributes, DialingMode, NewCustomer, StoredCustomer, decode, encode
+from etl.obi.models import Attribute, Attributes, DialingMode, NewCustomer, StoredCustomer, decode, encode
 from etl.records import Customer, Item
 
 _CLOCK_SLACK = 5.0
@@ -15,37 +16,52 @@ _CLOCK_STEP = 1.5
 """Seconds by which two readings of one offset differ at most: a ``Date`` header is cut to whole seconds."""
 
 
-def item_of(
-    customer: Customer, *, as_attributes: bool = False, marker: tuple[str, str] | None = None
-) -> Item:
-    """The customer with its body; numbers as attributes Phone1 to Phone3 where ``as_attributes``.
+def items_of(
+    customers: Iterable[Customer], *, as_attributes: bool = False, marker: tuple[str, str] | None = None
+) -> list[Item]:
+    """The customers with their bodies; numbers as attributes Phone1 to Phone3 where ``as_attributes``.
 
     One form or the other, never both: the interface's document ignores the attributes beside ``numbers``.
     ``marker`` is one more attribute, which says what run it came with.
     """
-    pairs = customer.attributes + ((marker,) if marker else ())
-    if as_attributes:
-        pairs += tuple((f"Phone{at}", number) for at, number in enumerate(customer.numbers, start=1))
-    numbers = ";".join(customer.numbers)
-    return Item(
-        customer.row,
-        customer.external_id,
-        numbers,
-        encode(
+    marked = (Attribute(*marker),) if marker else ()
+    items = []
+    for each in customers:
+        numbers = ";".join(each.numbers)
+        if "" in each.values:
+            attributes = tuple(Attribute(name, value) for name, value in each.attributes)
+        else:
+            attributes = tuple(map(Attribute, each.names, each.values))
+        attributes += marked
+        if as_attributes:
+            attributes += tuple(map(Attribute, _PHONES, each.numbers))
+        body = encode(
             NewCustomer(
-                external_id=customer.external_id,
-                numbers="" if as_attributes else numbers,
-                date=customer.date,
-                agent_id=customer.agent_id,
-                dialing_mode=DialingMode(customer.dialing_mode) if customer.dialing_mode else None,
-                preview_time=customer.preview_time,
-                priority=customer.priority,
-                time_zone=customer.time_zone,
-                attributes=Attributes.of(pairs),
+                each.external_id,
+                "" if as_attributes else numbers,
+                each.date,
+                each.agent_id,
+                _MODES[each.dialing_mode],
+                each.preview_time,
+                each.priority,
+                each.time_zone,
+                Attributes(attributes) if attributes else None,
             )
-        ),
-        customer.warning,
-    )
+        )
+        items.append(Item(each.row, each.external_id, numbers, body, each.warning))
+    return items
+
+
+_PHONES = ("Phone1", "Phone2", "Phone3")
+_MODES = {None: None} | {str(mode): mode for mode in (DialingMode.PREVIEW, DialingMode.PREDICTIVE)}
+"""The modes of customers, which are two of a campaign's three."""
+
+
+def item_of(
+    customer: Customer, *, as_attributes: bool = False, marker: tuple[str, str] | None = None
+) -> Item:
+    """One customer with its body, as ``items_of``."""
+    return items_of([customer], as_attributes=as_attributes, marker=marker)[0]
 
 
 def customer_of(item: Item, *, marker: tuple[str, str] | None = None) -> Customer:
@@ -66,7 +82,8 @@ def customer_of(item: Item, *, marker: tuple[str, str] | None = None) -> Custome
         preview_time=sent.preview_time,
         priority=sent.priority,
         time_zone=sent.time_zone,
-        attributes=pairs,
+        names=tuple(name for name, _ in pairs),
+        values=tuple(value for _, value in pairs),
         warning=item.warning,
     )
 

@@ -124,11 +124,13 @@ class Normal(Struct, frozen=True, gc=False):
     warning: str = ""
 
 
-class Customer(Struct, frozen=True, kw_only=True, gc=False):
+class Customer(Struct, frozen=True, gc=False):
     """One row that passed every check, in the interface's terms, ready to be sent.
 
     ``numbers`` in priority order, at most three, in the form in which they are sent. ``date`` is ISO
-    8601 in UTC with a ``Z``. Absent values are None and are not sent. ``external_id`` is never empty.
+    8601 in UTC with a ``Z``. Absent values are None and are not sent. ``external_id`` is never empty. The
+    ``values`` of attributes stand in the order of their ``names``, which the rows of an input share; those
+    that are empty are not sent.
     """
 
     row: int
@@ -140,8 +142,14 @@ class Customer(Struct, frozen=True, kw_only=True, gc=False):
     preview_time: int | None = None
     priority: int | None = None
     time_zone: str | None = None
-    attributes: tuple[tuple[str, str], ...] = ()
+    names: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
     warning: str = ""
+
+    @property
+    def attributes(self) -> tuple[tuple[str, str], ...]:
+        """The attributes that are sent, as (name, value)."""
+        return tuple((name, value) for name, value in zip(self.names, self.values, strict=True) if value)
 
 
 class Item(Struct, frozen=True, gc=False):

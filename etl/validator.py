@@ -7,26 +7,27 @@ gate that a row passes: what is not in the form that the interface takes can't g
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache, partial
+from itertools import repeat
+from operator import attrgetter
 
 import pandas as pd
-from msgspec.structs import replace
-from pandera.errors import SchemaErrors
 
 from etl import fields, phone
 from etl.areacodes import without_local_parts
-from etl.chunk import NO_ID, Chunk
+from etl.chunk import NO_ID, REFUSED, Chunk, is_blank
 from etl.columns import Mapping
-from etl.duplicates import Claim, Duplicates, Repeat
-from etl.forms import broken_rule, build_schema, rules_of
+from etl.countries import Countries
+from etl.duplicates import Claims, Duplicates, Repeat
+from etl.forms import Gate, broken_rule, build_schema, rules_of
 from etl.profile import Profile
 from etl.quoting import quoted
 from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus
 from etl.suppressing import Suppressor
 from etl.suppression import NO_LISTS, Suppression
-from etl.vocabulary import dialled, is_dial_code
+from etl.vocabulary import dialled
 
 Decided = Customer | RowOutcome
 
@@ -35,7 +36,7 @@ _RAGGED = Fault(
     "the row has more or fewer fields than the header, so its values may be in the wrong columns: "
     "correct it and empty obi_extra",
 )
-_CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_sent = attrgetter("sent")
 
 
 class Validator:
@@ -57,17 +58,20 @@ class Validator:
     ) -> None:
         self.profile = profile
         self.mapping = mapping
-        self.schema = build_schema(profile, mapping)
+        self._gate = Gate(build_schema(profile, mapping))
+        self._names = tuple(name for _, name in mapping.attributes)
         self._duplicates = duplicates
         policy = profile.phones
-        self._phone_rules = phone.PhoneRules(
-            region=profile.region,
-            accept=policy.accept,
-            format=policy.format,
-            premium=policy.premium,
-            bad_beside_good=policy.bad_beside_good,
+        self._phones_in = PhoneReader(
+            phone.PhoneRules(
+                region=profile.region,
+                accept=policy.accept,
+                format=policy.format,
+                premium=policy.premium,
+                bad_beside_good=policy.bad_beside_good,
+            )
         )
-        self._region_of = lru_cache(maxsize=4096)(phone.region_of)
+        self._countries = Countries(mapping)
         read_date = partial(_read_date, formats=profile.source.date_formats, order=profile.source.date_order)
         self._date = lru_cache(maxsize=4096)(partial(read_date, end=campaign_end))
         self._suppressor = Suppressor(
@@ -78,16 +82,19 @@ class Validator:
             now=now or datetime.now(UTC),
         )
 
-    def decide(self, frame: pd.DataFrame) -> Iterator[Decided]:
+    def decide(self, frame: pd.DataFrame) -> list[Decided]:
         """The answer for each row of a reader's frame, in its order."""
+        if frame.empty:
+            return []
         chunk = Chunk(frame, self.mapping)
         self._normalise(chunk)
         self._judge(chunk)
         self._suppressor.suppress(chunk)
         self._find_duplicates(chunk)
-        attributes = self._attributes(chunk)
-        for at in range(len(chunk.rows)):
-            yield chunk.outcomes.get(at) or self._customer(chunk, at, attributes=attributes[at])
+        decided: list[Decided] = self._customers(chunk)
+        for at, outcome in chunk.outcomes.items():
+            decided[at] = outcome
+        return decided
 
     # --- normal forms -------------------------------------------------------------------------------
 
@@ -101,45 +108,40 @@ class Validator:
             rule = partial(fields.whole_number, field=name)
             chunk.put_scalar(name, rule, default="" if value is None else str(value))
         self._time_zones(chunk)
-        zones = [
-            chunk.accepted(at, "timeZone") or self.profile.source.timezone for at in range(len(chunk.rows))
-        ]
-        dates = zip(chunk.scalar("date"), zones, strict=True)
-        chunk.put("date", (self._date(text, zone) if text.strip() else None for text, zone in dates))
+        self._dates(chunk)
         for column, name, _ in rules_of(self.profile, self.mapping):
-            chunk.normal[name] = [text.strip() for text in chunk.raw(column)]
+            chunk.normal[name] = chunk.stripped(column)
 
     def _phones(self, chunk: Chunk) -> None:
         columns = self.mapping.number_columns
-        strict = bool(self.mapping.numbers)
-        regions = self._regions(chunk)
-        cells = list(zip(*(self._cells(chunk, column) for column in columns), strict=True))
-        found = [
-            phone.read_row(row, self._phone_rules, region=region, country=country, strict=strict)
-            for row, region, country in zip(cells, regions, self._unknown(chunk), strict=True)
-        ]
+        regions, written = self._countries.of(chunk)
+        cells = [self._cells(chunk, column) for column in columns]
+        found = self._phones_in.read(
+            cells, regions=regions, countries=written, strict=bool(self.mapping.numbers)
+        )
+        rows = list(zip(*cells, strict=True))
         if codes := [chunk.raw(column) for column in self.mapping.area_codes if column not in columns]:
             found = [
                 without_local_parts(each, row, beside)
-                for each, row, beside in zip(found, cells, zip(*codes, strict=True), strict=True)
+                for each, row, beside in zip(found, rows, zip(*codes, strict=True), strict=True)
             ]
-        found = self._suppressor.weigh(chunk, found, cells=cells, regions=regions)
-        sent: list[str] = []
+        found = self._suppressor.weigh(chunk, found, cells=rows, regions=regions)
+        chunk.phones = found
+        chunk.sent = [tuple(map(_sent, each.numbers)) for each in found]
+        forms = list(map(";".join, chunk.sent))
         for at, each in enumerate(found):
-            for warning in each.warnings:
-                chunk.warn(at, warning)
-            chunk.dialled.append(each.numbers[0].e164 if each.numbers else "")
+            if each.warnings:
+                for warning in each.warnings:
+                    chunk.warn(at, warning)
             if each.fault:
-                sent.append(chunk.refuse(at, "numbers", each.fault, column=columns[each.at]))
-            else:
-                sent.append(";".join(number.sent for number in each.numbers))
-        chunk.normal["numbers"] = sent
+                forms[at] = chunk.refuse(at, "numbers", each.fault, column=columns[each.at])
+        chunk.normal["numbers"] = forms
 
     def _cells(self, chunk: Chunk, column: int) -> list[str]:
         """The cells of a number column, without those whose label says that nobody is to be called there."""
         cells = chunk.raw(column)
         label = dict(self.mapping.labels).get(column)
-        if label is None or not chunk.has(label, r"\S"):
+        if label is None or is_blank(chunk.raw(label)):
             return cells
         kept = []
         for at, (cell, said) in enumerate(zip(cells, chunk.raw(label), strict=True)):
@@ -149,51 +151,19 @@ class Validator:
                 chunk.warn(at, f"{where} is labelled {quoted(said.strip())}: that number is not dialled")
         return kept
 
-    def _regions(self, chunk: Chunk) -> Sequence[str | None]:
-        """Each row's own region; None means the profile's, ``""`` a name that is not understood."""
-        if self.mapping.region is None:
-            return [None] * len(chunk.rows)
-        if not self.mapping.other_regions:
-            cells = self._countries(chunk, self.mapping.region)
-            return [(self._region_of(text) or "") if text.strip() else None for text in cells]
-        columns = (self.mapping.region, *self.mapping.other_regions)
-        rows = zip(*(self._countries(chunk, column) for column in columns), strict=True)
-        said = ([text for text in row if text.strip()] for row in rows)
-        return [self._region(chunk, at, countries) for at, countries in enumerate(said)]
-
-    def _unknown(self, chunk: Chunk) -> Sequence[str]:
-        """What stands in each row's country cell, where that is no country; for messages."""
-        if self.mapping.region is None:
-            return [""] * len(chunk.rows)
-        cells = self._countries(chunk, self.mapping.region)
-        return ["" if self._region_of(text) else text.strip() for text in cells]
-
-    def _countries(self, chunk: Chunk, column: int) -> list[str]:
-        """The cells of a country column; codes that are dialled with their plus."""
-        cells = chunk.raw(column)
-        coded = is_dial_code(self.mapping.headers[column])
-        return list(map(phone.dial_code, cells)) if coded else cells
-
-    def _region(self, chunk: Chunk, at: int, countries: Sequence[str]) -> str | None:
-        """One row's, of several: where they are two countries, no national number of the row can be read."""
-        if not countries:
-            return None
-        first = self._region_of(countries[0])
-        if not all(phone.says_region(text, first) for text in countries[1:]):
-            named = ", ".join(dict.fromkeys(quoted(text.strip()) for text in countries))
-            chunk.warn(at, f"the row names more than one country ({named}): numbers need a country code")
-            return ""
-        return first or ""
-
     def _external_ids(self, chunk: Chunk) -> None:
         policy = self.profile.external_id
+        cells = chunk.scalar("externalId")
+        if not policy.salesforce18 and fields.are_plain_ids(cells, prefix=policy.prefix):
+            chunk.normal["externalId"] = [policy.prefix + text for text in cells]
+            return
         chunk.put(
             "externalId",
             (
                 self._derived_id(chunk, at)
                 if fields.is_no_id(text)
                 else fields.external_id(text, prefix=policy.prefix, salesforce18=policy.salesforce18)
-                for at, text in enumerate(chunk.scalar("externalId"))
+                for at, text in enumerate(cells)
             ),
         )
 
@@ -216,25 +186,31 @@ class Validator:
         chunk.put_scalar("timeZone", fields.time_zone, default="" if default == "infer" else default)
         if default == "infer":
             zones = chunk.normal["timeZone"]
-            for at, number in enumerate(chunk.dialled):
-                if not zones[at] and number:
-                    zones[at] = phone.time_zone_of(number) or ""
+            for at, each in enumerate(chunk.phones):
+                if not zones[at] and each.numbers:
+                    zones[at] = phone.time_zone_of(each.numbers[0].e164) or ""
+
+    def _dates(self, chunk: Chunk) -> None:
+        cells = chunk.scalar("date")
+        if is_blank(cells):
+            chunk.normal["date"] = [""] * len(cells)
+            return
+        default = self.profile.source.timezone
+        zones = (zone if zone and zone[0] != REFUSED else default for zone in chunk.normal["timeZone"])
+        chunk.put(
+            "date",
+            (
+                self._date(text, zone) if text.strip() else None
+                for text, zone in zip(cells, zones, strict=True)
+            ),
+        )
 
     # --- judgement ----------------------------------------------------------------------------------
 
     def _judge(self, chunk: Chunk) -> None:
-        forms = {name: chunk.normal[name] for name in self.schema.columns}
-        try:
-            self.schema.validate(pd.DataFrame(forms, index=chunk.index, dtype="str"), lazy=True)
-        except SchemaErrors as errors:
-            cases = errors.failure_cases
-            failures: dict[int, list[tuple[str, str]]] = {}
-            for row, column, check in zip(cases["index"], cases["column"], cases["check"], strict=True):
-                failures.setdefault(int(row) - chunk.rows[0], []).append((str(column), str(check)))
-            for at, failed in failures.items():
-                # There is nothing to correct where a note says not to call, unless it may be another row's.
-                if at in chunk.noted and not chunk.normal["extra"][at]:
-                    continue
+        for at, failed in self._gate.failures(chunk.normal).items():
+            # There is nothing to correct where a note says not to call, unless it may be another row's.
+            if at not in chunk.noted or chunk.normal["extra"][at]:
                 chunk.outcomes[at] = self._invalid(chunk, at, failed)
 
     def _invalid(self, chunk: Chunk, at: int, failed: list[tuple[str, str]]) -> RowOutcome:
@@ -242,8 +218,6 @@ class Validator:
             return RowOutcome(
                 row=chunk.rows[at], status=RowStatus.INVALID, code=_RAGGED.code, error=_RAGGED.reason
             )
-        order = list(self.schema.columns)
-        failed.sort(key=lambda failure: order.index(failure[0]))
         faults = [
             chunk.fault_of(at, column) or self._fault(column, check, chunk.normal[column][at])
             for column, check in failed
@@ -275,27 +249,29 @@ class Validator:
 
     def _find_duplicates(self, chunk: Chunk) -> None:
         """Only rows that passed the checks claim their id; suppressed ones do, so that nobody slips by."""
-        good = [
-            at
-            for at in range(len(chunk.rows))
-            if at not in chunk.outcomes or chunk.outcomes[at].status is not RowStatus.INVALID
-        ]
-        ids = chunk.normal["externalId"]
-        claims = [
-            Claim(
-                chunk.rows[at],
-                "" if ids[at] == NO_ID else chunk.accepted(at, "externalId"),
-                at in chunk.derived,
-                chunk.e164[at],
-                at in chunk.outcomes,
+        ids, numbers, outcomes = chunk.normal["externalId"], chunk.e164, chunk.outcomes
+        if not outcomes:
+            good: Sequence[int] = range(len(chunk.rows))
+            claims = Claims(rows=chunk.rows, external_ids=ids, numbers=numbers, derived=chunk.derived)
+        else:
+            good = [
+                at
+                for at in range(len(chunk.rows))
+                if at not in outcomes or outcomes[at].status is not RowStatus.INVALID
+            ]
+            claims = Claims(
+                rows=[chunk.rows[at] for at in good],
+                external_ids=["" if ids[at] == NO_ID else chunk.accepted(at, "externalId") for at in good],
+                numbers=[numbers[at] for at in good],
+                derived={place for place, at in enumerate(good) if at in chunk.derived},
+                suppressed={place for place, at in enumerate(good) if at in outcomes},
             )
-            for at in good
-        ]
-        for at, verdict in zip(good, self._duplicates.judge(claims), strict=True):
+        for place, verdict in self._duplicates.judge(claims).items():
+            at = good[place]
             ids[at] = verdict.external_id
             chunk.warn(at, verdict.warning)
-            if verdict.repeat and at not in chunk.outcomes:
-                chunk.outcomes[at] = self._duplicate(chunk, at, verdict.repeat)
+            if verdict.repeat and at not in outcomes:
+                outcomes[at] = self._duplicate(chunk, at, verdict.repeat)
 
     def _duplicate(self, chunk: Chunk, at: int, repeat: Repeat) -> RowOutcome:
         column = self.mapping.fields.get("externalId")
@@ -311,56 +287,81 @@ class Validator:
                 error=f"has the same {word} as row {repeat.first} of run {repeat.run}, which put it into the "
                 "campaign",
             )
-        outcome = chunk.not_sent(
+        return chunk.not_sent(
             at,
             RowStatus.DUPLICATE,
             field=self.mapping.headers[column],
             code=f"duplicate.{word}",
             error=f"has the same {word} as row {repeat.first}",
+            first_row=repeat.first,
         )
-        return replace(outcome, first_row=repeat.first)
 
     # --- customers ----------------------------------------------------------------------------------
 
-    def _attributes(self, chunk: Chunk) -> list[tuple[tuple[str, str], ...]]:
-        names = [name for _, name in self.mapping.attributes]
+    def _customers(self, chunk: Chunk) -> list[Decided]:
+        """A customer of each row, for those that are sent."""
+        normal = chunk.normal
         columns = [self._values(chunk, column) for column, _ in self.mapping.attributes]
-        if not columns:
-            return [()] * len(chunk.rows)
-        return [
-            tuple((name, value) for name, value in zip(names, values, strict=True) if value)
-            for values in zip(*columns, strict=True)
-        ]
+        return list(
+            map(
+                Customer,
+                chunk.rows,
+                normal["externalId"],
+                chunk.sent,
+                *(_or_none(normal[name]) for name in ("date", "agentId", "dialingMode")),
+                *(
+                    map(_whole_numbers(normal[name]).get, normal[name])
+                    for name in ("previewTime", "priority")
+                ),
+                _or_none(normal["timeZone"]),
+                repeat(self._names),
+                zip(*columns, strict=True) if columns else repeat(()),
+                chunk.warnings(),
+            )
+        )
 
     def _values(self, chunk: Chunk, column: int) -> list[str]:
-        values = [text.strip() for text in chunk.raw(column)]
-        if chunk.has(column, _CONTROL):
+        values = chunk.stripped(column)
+        if fields.have_controls(values):
             for at, value in enumerate(values):
                 normal = fields.attribute_value(value)
-                values[at] = normal.value.strip()
                 if normal.warning:
+                    values[at] = normal.value.strip()
                     chunk.warn(at, f"{self.mapping.headers[column].strip()}: {normal.warning}")
         return values
 
-    def _customer(self, chunk: Chunk, at: int, *, attributes: tuple[tuple[str, str], ...]) -> Customer:
-        normal = chunk.normal
-        priority, preview_time = normal["priority"][at], normal["previewTime"][at]
-        return Customer(
-            row=chunk.rows[at],
-            external_id=normal["externalId"][at],
-            numbers=tuple(normal["numbers"][at].split(";")),
-            date=normal["date"][at] or None,
-            agent_id=normal["agentId"][at] or None,
-            dialing_mode=normal["dialingMode"][at] or None,
-            preview_time=int(preview_time) if preview_time else None,
-            priority=int(priority) if priority else None,
-            time_zone=normal["timeZone"][at] or None,
-            attributes=attributes,
-            warning=chunk.warning(at),
-        )
+
+def _or_none(forms: Sequence[str]) -> Sequence[str | None]:
+    """Normal forms, None in place of those that are absent."""
+    return [form or None for form in forms]
+
+
+def _whole_numbers(forms: Sequence[str]) -> dict[str, int]:
+    return {form: int(form) for form in set(forms) if form.isdecimal()}
 
 
 def _read_date(
     text: str, zone: str, *, formats: tuple[str, ...], order: str, end: datetime | None
 ) -> Normal | Fault:
     return fields.date(text, formats=formats, order=order, zone=zone, campaign_end=end)
+
+
+class PhoneReader:
+    """Reads the phone cells of many rows."""
+
+    def __init__(self, rules: phone.PhoneRules) -> None:
+        self._rules = rules
+
+    def read(
+        self,
+        columns: Sequence[Sequence[str]],
+        *,
+        regions: Sequence[str | None],
+        countries: Sequence[str],
+        strict: bool = False,
+    ) -> list[phone.Phones]:
+        """The numbers of each row; ``columns`` hold its cells in priority order."""
+        return [
+            phone.read_row(cells, self._rules, region=region, country=country, strict=strict)
+            for cells, region, country in zip(zip(*columns, strict=True), regions, countries, strict=True)
+        ]

@@ -11,21 +11,22 @@ from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from etl.chunker import Chunker
 from etl.columns import map_columns
-from etl.duplicates import Duplicates, Seen
+from etl.duplicates import Duplicates
 from etl.earlier import Earlier
 from etl.journal import InDoubt, Journal
 from etl.obi.models import moment
-from etl.payload import item_of
+from etl.payload import items_of
 from etl.profile import Profile
 from etl.reader import frames
 from etl.records import Batch, Customer, Item, Manifest, RowOutcome, RowStatus, SourceSpec, SuppressionList
+from etl.seen import Seen
 from etl.settings import Settings
 from etl.suppression import Suppression
 from etl.validator import Decided, Validator
@@ -98,7 +99,7 @@ class Step(Struct, frozen=True):
 def decisions(work: Work) -> Generator[list[Decided], None, None]:
     """Every row decided, frame by frame, in order: a customer to send, or the outcome without sending."""
     with (
-        Seen(work.scratch / "seen.sqlite") as seen,
+        Seen(work.scratch) as seen,
         Suppression.opened(work.indexes, work.lists) as suppression,
         Earlier(work.scratch / "earlier.sqlite") as earlier,
     ):
@@ -113,7 +114,7 @@ def decisions(work: Work) -> Generator[list[Decided], None, None]:
             suppression=suppression,
         )
         for frame in frames(work.source, work.spec):
-            yield list(validator.decide(frame))
+            yield validator.decide(frame)
         work.findings["shared_numbers"] = seen.shared()
 
 
@@ -147,8 +148,8 @@ def steps(
         numbers=numbers,
         first=first,
     )
-    item = partial(
-        item_of,
+    items = partial(
+        items_of,
         as_attributes=work.profile.phones.send_as == "attributes",
         marker=marker_of(work.settings, journal),
     )
@@ -157,31 +158,33 @@ def steps(
     with Journal.open(journal.path) as before, closing(decisions(work)) as frames_decided:
         settled = _Settled(before.settled_rows())
         for decided in frames_decided:
-            todo = []
-            for answer in decided:
-                if not settled.has(answer.row):
-                    todo.append(answer)
-                elif isinstance(answer, RowOutcome) and answer.code == "suppressed.list":
-                    work.listed_since.append(answer.row)
+            todo = _not_settled(decided, settled, work) if settled.is_any else decided
             step = Step([], [], rows=len(todo))
-            for answer in todo:
-                sent = in_doubt.get(answer.row)
-                if sent is not None and not _is_still(answer, sent):
-                    step.outcomes.append(_decided_otherwise(answer, sent))
-                elif isinstance(answer, RowOutcome):
-                    step.outcomes.append(answer)
-                elif sent is not None:
-                    doubtful.setdefault(sent.batch, []).append(_item_again(item(answer), sent))
-                elif full := chunker.add(item(answer)):
-                    step.batches.append(full)
+            if in_doubt:
+                fresh = []
+                for answer in todo:
+                    sent = in_doubt.get(answer.row)
+                    if sent is None:
+                        fresh.append(answer)
+                    elif _is_still(answer, sent):
+                        doubtful.setdefault(sent.batch, []).extend(
+                            _item_again(item, sent) for item in items([answer])
+                        )
+                    else:
+                        step.outcomes.append(_decided_otherwise(answer, sent))
+                todo = fresh
+            step.outcomes.extend(answer for answer in todo if isinstance(answer, RowOutcome))
+            step.batches.extend(
+                chunker.add(items([answer for answer in todo if isinstance(answer, Customer)]))
+            )
             yield step
     rest = chunker.rest()
     yield Step([], [rest] if rest else [])
     yield Step(
         [],
         [
-            Batch(number=number, items=tuple(items), attempts=in_doubt[items[0].row].attempts)
-            for number, items in doubtful.items()
+            Batch(number=number, items=tuple(again), attempts=in_doubt[again[0].row].attempts)
+            for number, again in doubtful.items()
         ],
     )
 
@@ -202,7 +205,18 @@ def _item_again(item: Item, sent: InDoubt) -> Item:
     )
 
 
-def _is_still(answer: Decided, sent: InDoubt) -> bool:
+def _not_settled(decided: Sequence[Decided], settled: _Settled, work: Work) -> list[Decided]:
+    """Those that are still open; of the others is noted which would be suppressed by now."""
+    still_open = []
+    for answer in decided:
+        if not settled.has(answer.row):
+            still_open.append(answer)
+        elif isinstance(answer, RowOutcome) and answer.code == "suppressed.list":
+            work.listed_since.append(answer.row)
+    return still_open
+
+
+def _is_still(answer: Decided, sent: InDoubt) -> TypeGuard[Customer]:
     """Whether a row that was sent is still one to be sent, under the same id."""
     return isinstance(answer, Customer) and answer.external_id == sent.external_id
 
@@ -238,6 +252,11 @@ class _Settled:
     def __init__(self, rows_settled: Iterator[int]) -> None:
         self._rows = rows_settled
         self._next = next(rows_settled, 0)
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there are any from here on."""
+        return bool(self._next)
 
     def has(self, row: int) -> bool:
         while self._next and self._next < row:

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from etl.columns import map_columns
-from etl.duplicates import Duplicates, Seen
+from etl.duplicates import Duplicates
 from etl.errors import ProfileError
 from etl.forms import rule_tests
 from etl.patterns import LONGEST, matcher
 from etl.profile import AttributeRule, Profile, SourceRules
 from etl.reader import frames
 from etl.records import Customer, RowOutcome
+from etl.seen import Seen
 from etl.survey import survey
 from etl.validator import Decided, Validator
 
@@ -31,7 +32,7 @@ def decide(tmp_path: Path) -> Any:
         path.write_text("\n".join(["externalId,Phone1,Age,City", *rows]), encoding="utf-8")
         profile = Profile.model_validate({"region": "GB", "attributes": attributes} | tables)
         spec = survey(path)
-        with Seen(tmp_path / "seen.sqlite") as seen:
+        with Seen(tmp_path) as seen:
             validator = Validator(
                 profile=profile,
                 mapping=map_columns(spec.columns, profile),

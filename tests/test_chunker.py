@@ -21,7 +21,7 @@ def batches_of(
     items: Sequence[Item], *, max_items: int = 100, max_bytes: int = 10_000, first: int = 1
 ) -> list[Batch]:
     chunker = Chunker(max_items=max_items, max_bytes=max_bytes, numbers=itertools.count(first))
-    full = [batch for each in items if (batch := chunker.add(each))]
+    full = chunker.add(items)
     rest = chunker.rest()
     return [*full, rest] if rest else full
 
@@ -62,7 +62,7 @@ def test_where_a_chunk_of_the_file_ends_makes_no_difference(
     chunker = Chunker(max_items=max_items, max_bytes=10_000, numbers=itertools.count(1))
     batches = []
     for start, end in itertools.pairwise(borders):
-        batches += [batch for each in items[start:end] if (batch := chunker.add(each))]
+        batches += chunker.add(items[start:end])
     if rest := chunker.rest():
         batches.append(rest)
     assert batches == batches_of(items, max_items=max_items)
@@ -88,7 +88,7 @@ def test_no_number_is_used_up_for_a_batch_that_is_empty() -> None:
     numbers = itertools.count(1)
     chunker = Chunker(max_items=2, max_bytes=100, numbers=numbers)
     assert chunker.rest() is None
-    chunker.add(item(1))
+    chunker.add([item(1)])
     assert chunker.rest() is not None
     assert chunker.rest() is None
     assert next(numbers) == 2

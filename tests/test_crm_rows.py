@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from etl.columns import map_columns
-from etl.duplicates import Duplicates, Seen
+from etl.duplicates import Duplicates
 from etl.fields import call_forbidden, yes_no
 from etl.profile import Profile
 from etl.records import Customer, RowOutcome, RowStatus
+from etl.seen import Seen
 from etl.validator import Validator
 
 LONDON, MANCHESTER, BERLIN = "020 7946 0001", "0161 496 0001", "030 23125001"
@@ -28,7 +29,7 @@ def decided(tmp_path: Path, header: Sequence[str], *cells: str, **tables: Any) -
     frame = pd.DataFrame(
         {at: [cell] for at, cell in enumerate(cells)} | {"extra": [""]}, index=[1], dtype="str"
     )
-    with Seen(tmp_path / "seen.sqlite") as seen:
+    with Seen(tmp_path) as seen:
         validator = Validator(profile=profile, mapping=mapping, duplicates=Duplicates(seen, by="externalId"))
         (answer,) = validator.decide(frame)
     return answer

@@ -46,7 +46,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("1 rules of a profile", frozenset({"areacodes", "columns", "expectations", "schemas"})),
     ("2 edges", frozenset({"journal", "obi", "outputs", "simulator", "sources", "undone"})),
     # Tools of one stage, apart from it so that each fits on a page.
-    ("2 a throw-away database", frozenset({"scratch"})),
+    ("2 throw-away files", frozenset({"scratch", "scratchfiles"})),
     (
         "2 what a stage works with",
         frozenset({"chunk", "circuit", "dateorder", "forms", "pace", "payload", "state"}),
@@ -54,6 +54,8 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("2 do-not-call lists", frozenset({"listcolumns", "suppression"})),
     ("2 which rows must not be called", frozenset({"suppressing"})),
     ("2 what earlier runs sent", frozenset({"earlier"})),
+    ("2 each row's country", frozenset({"countries"})),
+    ("2 what rows have claimed", frozenset({"seen"})),
     ("2 repeats", frozenset({"duplicates"})),
     ("2 inputs at a URL", frozenset({"remote"})),
     ("2 our copy of an input", frozenset({"spooling"})),
@@ -107,7 +109,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "etl.regions",
         "etl.profiletables",
     ),
-    "pandera": ("etl.validator", "etl.forms"),
+    "pandera": ("etl.forms",),
     "xlsxwriter": ("etl.outputs",),
     "pyarrow": ("etl.outputs",),
     "xlrd": ("etl.sources.xls",),

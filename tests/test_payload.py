@@ -15,7 +15,7 @@ from etl.payload import customer_of, differences, is_of_this_run, item_of, serve
 from etl.records import Customer
 
 A, B, C = "+442079460000", "+442079460001", "+493023125000"
-LEAD = Customer(row=1, external_id="007", numbers=(A, B), attributes=(("City", "Leeds"), ("Score", "5")))
+LEAD = Customer(row=1, external_id="007", numbers=(A, B), names=("City", "Score"), values=("Leeds", "5"))
 SENT = datetime(2027, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC).timestamp()
 NOW = datetime(2027, 3, 1, 12, 1, 0, tzinfo=UTC).timestamp()
 
@@ -94,7 +94,7 @@ def test_numbers_as_attributes_are_phone1_to_phone3_after_ours_and_nothing_else(
 
 @given(name=st.text(min_size=1), value=st.text(min_size=1))
 def test_any_text_travels_unharmed_in_a_body_of_utf_8(name: str, value: str) -> None:
-    item = item_of(replace(LEAD, attributes=((name, value),)))
+    item = item_of(replace(LEAD, names=(name,), values=(value,)))
     assert json.decode(item.body)["attributes"] == {"attribute": [{"name": name, "value": value}]}
     assert customer_of(item).attributes == ((name, value),)
 
@@ -106,7 +106,7 @@ def test_a_customer_is_found_again_in_the_body_that_was_made_of_it(
 ) -> None:
     for lead in (
         LEAD,
-        replace(LEAD, attributes=()),
+        replace(LEAD, names=(), values=()),
         replace(LEAD, numbers=(A,), priority=3, date="2027-03-01T12:00:00Z"),
     ):
         assert customer_of(item_of(lead, as_attributes=as_attributes, marker=marker), marker=marker) == lead

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from etl.columns import Mapping, fit, map_columns
-from etl.duplicates import Duplicates, Seen
+from etl.duplicates import Duplicates
 from etl.errors import InputError, ProfileError
 from etl.profile import GUESSED, Profile
 from etl.reader import frames
 from etl.records import Customer, SourceSpec
+from etl.seen import Seen
 from etl.sources import footer_line
 from etl.survey import SurveyOptions, survey
 from etl.validator import Decided, Validator
@@ -43,7 +44,7 @@ def mapped(*header: str, profile: Profile = GUESSED) -> Mapping:
 
 def decided(path: Path, profile: Profile = GB) -> list[Decided]:
     spec = surveyed(path, profile)
-    with Seen(path.parent / "seen.sqlite") as seen:
+    with Seen(path.parent) as seen:
         validator = Validator(
             profile=profile,
             mapping=map_columns(spec.columns, profile),

@@ -16,11 +16,12 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from etl.chunk import REFUSED, Chunk
 from etl.columns import map_columns
-from etl.duplicates import Duplicates, Seen
+from etl.duplicates import Duplicates
 from etl.entries import id_keys, number_key
 from etl.fields import derived_external_id
 from etl.profile import Profile
 from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus, SuppressionList
+from etl.seen import Seen
 from etl.suppression import IndexWriter, Suppression
 from etl.validator import Decided, Validator
 
@@ -58,7 +59,7 @@ def validating(
     }
     with (
         TemporaryDirectory() as folder,
-        Seen(Path(folder) / "seen.sqlite") as seen,
+        Seen(Path(folder)) as seen,
         Suppression.opened(
             Path(folder),
             [indexed(Path(folder), kind, given) for kind, given in keys.items() if listed or listed_ids],
@@ -140,7 +141,8 @@ def test_a_good_row_is_a_customer_in_the_interfaces_terms() -> None:
         preview_time=30,
         priority=5,
         time_zone="Europe/London",
-        attributes=(("City", "Leeds"),),
+        names=("City",),
+        values=("Leeds",),
     )
 
 
@@ -157,7 +159,8 @@ def test_a_value_that_is_not_there_is_not_sent() -> None:
         "City",
     )
     found = customer("7", A, " ", "", "  ", "", " ", "", "\t", header=header)
-    assert found == Customer(row=1, external_id="7", numbers=(A,))
+    assert found == Customer(row=1, external_id="7", numbers=(A,), names=("City",), values=("",))
+    assert found.attributes == ()
 
 
 def test_defaults_stand_where_the_row_has_no_value_and_nowhere_else() -> None:

@@ -362,7 +362,7 @@ class Attributes(Struct, frozen=True):
         return cls(items) if items else None
 
 
-class NewCustomer(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class NewCustomer(Struct, frozen=True, rename="camel", omit_defaults=True):
     """A customer to be added; what is left at its default is not sent.
 
     ``numbers`` is up to three numbers with ``;`` between them, or empty where attribute Phone1 is given:
