@@ -1,12 +1,13 @@
 """The truth of a run: what was decided for each row, on disk before it counts.
 
 One SQLite file a run (WAL). A batch is ``claimed`` when it is made, ``sent`` just before its bytes leave,
-and a row is settled when its outcome stands in ``outcomes``; ``open`` counts the rows of a batch that are
-not. After a crash, a row of a batch that was sent and has no outcome is in doubt; a row that was only
-claimed was certainly not sent.
+and a row is settled when its outcome is kept (``etl.rowstore`` says how); ``open`` counts the rows of a
+batch that are not. After a crash, a row of a batch that was sent and has no outcome is in doubt; a row that
+was only claimed was certainly not sent.
 
 Sendings and outcomes are committed with ``synchronous=FULL``: a power cut must not make a sent batch look
 unsent, nor a created row look in doubt. A lost claim costs nothing and is committed with the next sending.
+Each method commits what it writes before it returns, but within ``together`` all of it is one step.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import contextlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,29 +25,25 @@ from msgspec import Struct
 
 from etl.errors import DiskFullError, StateError
 from etl.records import OPEN, Batch, Manifest, RowOutcome, RowStatus
+from etl.rowstore import OUTCOMES, SETTLED, RowStore
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Format 1 has no lists of outcomes: it becomes 2 when it is opened, by an empty table of them."""
+
 NOT_READ_BACK = "unknown.not_read_back"
 """The code of a row that the server said it created, and that was not there when it was read back."""
 
-_PAGE = 5_000
-
-_SCHEMA = """
+_SCHEMA = (
+    """
 CREATE TABLE facts (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
 CREATE TABLE batches (
     number INTEGER PRIMARY KEY, state TEXT NOT NULL, attempts INTEGER NOT NULL, sent_at REAL NOT NULL,
     last_at REAL NOT NULL, offset REAL, open INTEGER NOT NULL, rows BLOB NOT NULL
 );
-CREATE TABLE outcomes (
-    row INTEGER PRIMARY KEY, status TEXT NOT NULL, status_code INTEGER, id TEXT NOT NULL,
-    external_id TEXT NOT NULL, numbers TEXT NOT NULL, field TEXT NOT NULL, code TEXT NOT NULL,
-    error TEXT NOT NULL, warning TEXT NOT NULL, attempts INTEGER NOT NULL, batch INTEGER, first_row INTEGER
-);
 """
-_COLUMNS = RowOutcome.__struct_fields__
-_NAMES = ", ".join(_COLUMNS)
-_MARKS = ", ".join("?" * len(_COLUMNS))
-_PUT_OUTCOME = f"INSERT OR REPLACE INTO outcomes ({_NAMES}) VALUES ({_MARKS})"  # noqa: S608  -- our own words
+    + OUTCOMES
+    + SETTLED
+)
 _IN_DOUBT = (
     "SELECT number, attempts, sent_at, last_at, offset, rows FROM batches "
     "WHERE state = 'sent' AND open > 0 ORDER BY number"
@@ -63,12 +59,11 @@ _SENT = (
 _SHRINK = "UPDATE batches SET open = ?, rows = ? WHERE number = ?"
 
 
-class Claimed(Struct, frozen=True, array_like=True):
-    """One row of a batch as the journal keeps it: enough to find it again and to tell a changed body."""
+class Claimed(Struct, frozen=True, array_like=True, gc=False):
+    """One row of a batch as the journal keeps it: enough to find it again."""
 
     row: int
     external_id: str
-    digest: str
 
 
 class InDoubt(Struct, frozen=True):
@@ -94,11 +89,15 @@ class Journal:
     Every method raises DiskFullError when there is no space left, StateError when the file is damaged.
     """
 
-    def __init__(self, db: sqlite3.Connection, path: Path, manifest: Manifest) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, path: Path, manifest: Manifest, *, empty: bool = False
+    ) -> None:
         self._db = db
+        self._rows = RowStore(db, empty=empty)
         self.path = path
         self.manifest = manifest
         self._durable: bool | None = None
+        self._writing = False
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> Journal:
@@ -119,7 +118,7 @@ class Journal:
                 raise FileExistsError
             part.rename(path)
             db = _connect(path)
-        return cls(db, path, manifest)
+        return cls(db, path, manifest, empty=True)
 
     @classmethod
     def open(cls, path: Path) -> Journal:
@@ -129,7 +128,9 @@ class Journal:
         with _told(path):
             db = _connect(path)
             version = _fact(db, "schema_version", int)
-            if version != SCHEMA_VERSION:
+            if version == 1:
+                _upgrade(db)
+            elif version != SCHEMA_VERSION:
                 raise StateError(
                     f"The journal {path} has the format {version}, and this version of obi-import reads "
                     f"{SCHEMA_VERSION}; use the version that wrote it."
@@ -168,10 +169,16 @@ class Journal:
 
     # --- what happens to rows -----------------------------------------------------------------------
 
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep all that is written within in one step, on disk at its end, or nothing of it."""
+        with self._committed():
+            yield
+
     def record(self, outcomes: Iterable[RowOutcome]) -> None:
         """Keep outcomes that needed no sending; they are derived again if lost."""
         with self._committed(durable=False):
-            self._put(outcomes)
+            self._rows.put(outcomes)
 
     def claim(self, batch: Batch) -> None:
         """Keep that these rows will go out together."""
@@ -210,19 +217,19 @@ class Journal:
             if unsent:
                 # Their next batch takes the outcome away: this one must not put them in doubt then.
                 self._release(number, unsent)
-            settled = len(rows) - self._count_settled(rows)
-            self._put(outcomes)
+            settled = len(rows) - self._rows.count_certain(rows)
+            self._rows.put(outcomes)
             self._db.execute(_SETTLE, (settled, settled, number))
 
     def reopen(self, outcomes: Sequence[RowOutcome]) -> None:
         """Keep that rows of settled batches are in doubt again, with these outcomes."""
         with self._committed():
-            self._put(outcomes)
+            self._rows.put(outcomes)
             for outcome in outcomes:
                 query = "SELECT rows FROM batches WHERE number = ?"
                 claims = _claims(self._db.execute(query, (outcome.batch,)).fetchone()[0])
                 claims = [each for each in claims if each.row != outcome.row]
-                claims.append(Claimed(outcome.row, outcome.external_id, ""))
+                claims.append(Claimed(outcome.row, outcome.external_id))
                 self._db.execute(
                     "UPDATE batches SET open = open + 1, rows = ? WHERE number = ?",
                     (msgspec.json.encode(claims), outcome.batch),
@@ -242,13 +249,13 @@ class Journal:
 
     def outcomes(self) -> Iterator[RowOutcome]:
         """Every outcome in the order of rows, streamed; ``unknown`` ones too."""
-        for values in self._pages(_NAMES, "1"):
-            yield _outcome(values)
+        with _told(self.path):
+            yield from self._rows.outcomes()
 
     def settled_rows(self) -> Iterator[int]:
         """Rows that need nothing more, in order, streamed; what is written meanwhile may be among them."""
-        for (row,) in self._pages("row", "status NOT IN ('unknown', 'unsent')"):
-            yield row
+        with _told(self.path):
+            yield from self._rows.settled_rows()
 
     def in_doubt(self) -> dict[int, InDoubt]:
         """Row → how it was sent, for every row that was sent and is not settled."""
@@ -260,24 +267,22 @@ class Journal:
                 for claimed in _claims(rows)
             }
             for row in list(doubtful):
-                found = self._db.execute("SELECT status, code FROM outcomes WHERE row = ?", (row,)).fetchone()
-                if found and found[0] != RowStatus.UNKNOWN:
-                    del doubtful[row]
-                elif found and found[1] == NOT_READ_BACK:
+                status = self._rows.status_of(row)
+                if status is RowStatus.UNKNOWN and self._rows.code_of(row) == NOT_READ_BACK:
                     doubtful[row] = msgspec.structs.replace(doubtful[row], said_created=True)
+                elif status not in {None, RowStatus.UNKNOWN}:
+                    del doubtful[row]
             return doubtful
 
     def status_of(self, row: int) -> RowStatus | None:
         """The status of one row, None where there is none yet."""
         with _told(self.path):
-            found = self._db.execute("SELECT status FROM outcomes WHERE row = ?", (row,)).fetchone()
-        return RowStatus(found[0]) if found else None
+            return self._rows.status_of(row)
 
     def counts(self) -> Counter[RowStatus]:
         """Rows by status, of those that have an outcome."""
         with _told(self.path):
-            rows = self._db.execute("SELECT status, COUNT(*) FROM outcomes GROUP BY status").fetchall()
-        return Counter({RowStatus(status): count for status, count in rows})
+            return self._rows.counts()
 
     def was_sent(self) -> bool:
         """Whether anything of the run may ever have reached the server."""
@@ -293,42 +298,27 @@ class Journal:
 
     # --- inside -------------------------------------------------------------------------------------
 
-    def _pages(self, columns: str, where: str) -> Iterator[Any]:
-        """Rows of ``outcomes`` page by page: no cursor stays open over a yield, so writing may go on."""
-        # Only our own words are put in.
-        query = f"SELECT {columns} FROM outcomes WHERE row > ? AND {where} ORDER BY row LIMIT {_PAGE}"  # noqa: S608
-        last = 0
-        while True:
-            with _told(self.path):
-                page = self._db.execute(query, (last,)).fetchall()
-            yield from page
-            if len(page) < _PAGE:
-                return
-            last = page[-1][0]
-
     def _claim(self, batch: Batch) -> None:
-        rows = [
-            Claimed(item.row, item.external_id, blake2b(item.body, digest_size=8).hexdigest())
-            for item in batch.items
-        ]
-        first = min(batch.items, key=lambda item: (not item.in_doubt, item.sent_at))
+        items = batch.items
+        if batch.in_doubt:
+            first = min(items, key=lambda item: (not item.in_doubt, item.sent_at))
+            state, sent_at, offset = "sent", first.sent_at, first.offset
+            last_at = max(item.doubted_at for item in items)
+        else:
+            state, sent_at, offset, last_at = "claimed", 0.0, None, 0.0
         # A row that an earlier sitting left unsent is sent now: what was said of it holds no longer.
-        marks = ",".join("?" * len(rows))
-        self._db.execute(
-            f"DELETE FROM outcomes WHERE status = 'unsent' AND row IN ({marks})",  # noqa: S608  -- only marks
-            batch.rows,
-        )
+        self._rows.drop_unsent([item.row for item in items])
         self._db.execute(
             "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 batch.number,
-                "sent" if batch.in_doubt else "claimed",
+                state,
                 batch.attempts,
-                first.sent_at,
-                max(item.doubted_at for item in batch.items),
-                first.offset,
-                len(rows),
-                msgspec.json.encode(rows),
+                sent_at,
+                last_at,
+                offset,
+                len(items),
+                msgspec.json.encode([(item.row, item.external_id) for item in items]),
             ),
         )
 
@@ -336,37 +326,50 @@ class Journal:
         """Take rows off the record of a batch; the others stay on it as they are."""
         found = self._db.execute("SELECT rows FROM batches WHERE number = ?", (number,)).fetchone()
         kept = [claimed for claimed in _claims(found[0]) if claimed.row not in rows]
-        still_open = len(kept) - self._count_settled([claimed.row for claimed in kept])
+        still_open = len(kept) - self._rows.count_certain([claimed.row for claimed in kept])
         self._db.execute(_SHRINK, (still_open, msgspec.json.encode(kept), number))
-
-    def _count_settled(self, rows: Sequence[int]) -> int:
-        # Only question marks are put in.
-        query = f"SELECT COUNT(*) FROM outcomes WHERE status != 'unknown' AND row IN ({'?,' * len(rows)}NULL)"  # noqa: S608
-        return int(self._db.execute(query, rows).fetchone()[0])
-
-    def _put(self, outcomes: Iterable[RowOutcome]) -> None:
-        self._db.executemany(_PUT_OUTCOME, map(msgspec.structs.astuple, outcomes))
 
     @contextlib.contextmanager
     def _committed(self, *, durable: bool = True) -> Iterator[None]:
+        if self._writing:  # a part of ``together``
+            yield
+            return
         with _told(self.path):
             if durable is not self._durable:
                 self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
                 self._durable = durable
             self._db.execute("BEGIN IMMEDIATE")
+            self._writing = True
             try:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
+                self._rows.forget()
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+            finally:
+                self._writing = False
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, timeout=10, check_same_thread=False)
     db.execute("PRAGMA journal_mode=WAL")
     return db
+
+
+def _upgrade(db: sqlite3.Connection) -> None:
+    """Make a journal of format 1 one of format 2, in one step; another process may do so at the same time."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        if _fact(db, "schema_version", int) == 1:
+            db.execute(SETTLED.rstrip(";"))
+            _put_fact(db, "schema_version", 2)
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
 
 
 def _put_fact(db: sqlite3.Connection, key: str, value: Any) -> None:
@@ -380,11 +383,6 @@ def _fact(db: sqlite3.Connection, key: str, kind: Any, default: Any = None) -> A
 
 def _claims(rows: bytes) -> list[Claimed]:
     return msgspec.json.decode(rows, type=list[Claimed]) if rows else []
-
-
-def _outcome(values: Sequence[Any]) -> RowOutcome:
-    fields = dict(zip(_COLUMNS, values, strict=True))
-    return RowOutcome(**fields | {"status": RowStatus(fields["status"])})
 
 
 @contextlib.contextmanager

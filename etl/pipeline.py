@@ -16,6 +16,7 @@ from pathlib import Path
 from etl.campaigns import count_customers, sharpen_clock
 from etl.circuit import CircuitRules
 from etl.errors import InterruptedRunError, StateError, StoppedError
+from etl.gathering import Gathering
 from etl.holdings import Holdings, LookUps
 from etl.journal import InDoubt, Journal
 from etl.limits import ErrorLimit
@@ -52,13 +53,16 @@ async def deliver(
 
     canary = 0 if journal.fact("canary_passed", bool, default=False) else work.settings.canary or 0
     todo = steps(work, journal, numbers, first=canary)
-    with Holdings(work.scratch / "held.sqlite") as holdings:
-        poster = _poster(work.settings, journal, link, numbers=numbers, holdings=holdings, told=told)
+    with Holdings(work.scratch / "held.sqlite") as holdings, Gathering(journal) as ledger:
+        poster = _poster(
+            work.settings, journal, link, ledger=ledger, numbers=numbers, holdings=holdings, told=told
+        )
         watch = asyncio.create_task(_stop_when_asked(stop, poster))
         try:
-            async with aclosing(_claimed(todo, journal, limit=limit, told=told)) as batches:
+            async with aclosing(_claimed(todo, ledger, limit=limit, told=told)) as batches:
                 if canary:
                     sent = await _send_first(batches, canary, poster)
+                    ledger.flush()
                     _judge_canary(journal, sent, stopped=stop.is_set())
                 await poster.run(batches)
         finally:
@@ -72,6 +76,7 @@ def _poster(
     journal: Journal,
     link: Link,
     *,
+    ledger: Gathering,
     numbers: Iterator[int],
     holdings: Holdings,
     told: Callable[[Sequence[RowOutcome]], None],
@@ -90,7 +95,7 @@ def _poster(
             total=partial(count_customers, link.client, campaign_id),
             marker=marker_of(settings, journal),
         ),
-        ledger=journal,
+        ledger=ledger,
         campaign_id=campaign_id,
         rules=PostRules(
             existing=settings.existing,
@@ -215,7 +220,7 @@ def pace_of(settings: Settings) -> Pace:
 
 async def _claimed(
     source: Generator[Step, None, None],
-    journal: Journal,
+    ledger: Gathering,
     *,
     limit: ErrorLimit,
     told: Callable[[Sequence[RowOutcome]], None],
@@ -228,12 +233,12 @@ async def _claimed(
         async for step in worked_out:
             limit.checked(step.rows)
             if step.outcomes:
-                journal.record(step.outcomes)
+                ledger.record(step.outcomes)
                 told(step.outcomes)
             for batch in step.batches:
                 limit.enforce()
                 if not batch.in_doubt:
-                    journal.claim(batch)
+                    ledger.claim(batch)
                 yield batch
 
 

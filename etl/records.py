@@ -199,11 +199,12 @@ class Batch(Struct, frozen=True, kw_only=True):
         return any(item.in_doubt for item in self.items)
 
 
-class RowOutcome(Struct, frozen=True, kw_only=True, gc=False):
+class RowOutcome(Struct, frozen=True, array_like=True, gc=False):
     """The answer for one row; see the results columns of the same names.
 
     ``first_row`` is the row that a duplicate repeats. ``field`` is the source's header as written, or
-    the customer field where there is no column.
+    the customer field where there is no column. Journals keep the fields by their order: a new one comes
+    last.
     """
 
     row: int

@@ -44,6 +44,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("1 entries of do-not-call lists", frozenset({"entries"})),
     # Rules that are made from a profile: the columns of one input, its limits, its schema for editors.
     ("1 rules of a profile", frozenset({"areacodes", "columns", "expectations", "schemas"})),
+    ("2 how outcomes are kept", frozenset({"rowstore"})),
     ("2 edges", frozenset({"journal", "obi", "outputs", "simulator", "sources", "undone"})),
     # Tools of one stage, apart from it so that each fits on a page.
     ("2 throw-away files", frozenset({"scratch", "scratchfiles"})),
@@ -59,7 +60,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("2 repeats", frozenset({"duplicates"})),
     ("2 inputs at a URL", frozenset({"remote"})),
     ("2 our copy of an input", frozenset({"spooling"})),
-    ("2 what becomes of sent rows", frozenset({"outcomes", "posting"})),
+    ("2 what becomes of sent rows", frozenset({"gathering", "outcomes", "posting"})),
     ("2 what a campaign holds", frozenset({"holdings"})),
     ("3 stages", frozenset({"chunker", "poster", "reader", "reconciler", "survey", "validator"})),
     # Where stages meet, from what they share up to a whole run.
@@ -93,6 +94,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     # The simulator's command tells of a data file that is none.
     "sqlite3": (
         "etl.journal",
+        "etl.rowstore",
         "etl.undone",
         "etl.scratch",
         "etl.suppression",

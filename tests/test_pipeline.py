@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from etl.journal import Journal
+from etl.gathering import Gathering
 from etl.limits import ErrorLimit
 from etl.pipeline import _claimed
 from etl.work import Step
@@ -27,7 +27,7 @@ async def test_a_run_that_is_cancelled_while_a_frame_is_worked_out_ends_its_read
         finally:
             closed.set()
 
-    batches = _claimed(source(), cast("Journal", None), limit=ErrorLimit(""), told=lambda _outcomes: None)
+    batches = _claimed(source(), cast("Gathering", None), limit=ErrorLimit(""), told=lambda _outcomes: None)
     waiting = asyncio.ensure_future(anext(batches))
     await asyncio.to_thread(begun.wait, 10)
     waiting.cancel()
