@@ -303,6 +303,10 @@ class _Names:
     def refuse_in(self, group: DataRecords, *, rows_above: int) -> None:
         """InputError where there is one; below no row, only if the header itself is one."""
         # Names of columns end in one digit at most: most rows show in one look, where the last row had more.
+        at = self._digits_at
+        unclear = [cells for cells in group.cells if not cells[at][-2:].isdecimal()]
+        if not unclear:
+            return
         for row, (line, cells) in enumerate(zip(group.lines, group.cells, strict=True), rows_above):
             if cells[self._digits_at][-2:].isdecimal():
                 continue
