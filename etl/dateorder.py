@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 from msgspec import Struct
@@ -16,7 +17,7 @@ from msgspec import Struct
 from etl.dates import possible_orders
 from etl.errors import InputError
 from etl.records import SourceSpec
-from etl.sources import data_records, open_source
+from etl.sources import open_source, rows_of
 
 _SAID = {"dmy": "day first", "mdy": "month first", "ymd": "year first"}
 
@@ -52,8 +53,8 @@ def date_evidence(
     first: dict[str, int] = {}
     ambiguous = 0
     source = open_source(path, spec, label=label)
-    records = data_records(source.records(spec.header_line), spec, hidden_rows=source.hidden_rows)
-    with closing(records):
+    with closing(rows_of(source, spec)) as groups:
+        records = chain.from_iterable(zip(*group, strict=True) for group in groups)
         for line, cells, extra in records:
             days = {} if extra else possible_orders(cells[column], formats=formats)
             if not days:

@@ -12,15 +12,16 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 import msgspec
 
+from etl.csvlines import Cell, csv_lines
 from etl.errors import DiskFullError, OutputError
 from etl.records import PREFIXED
 
-Cell = str | int | None
 ENDINGS = (".csv", ".xlsx", ".jsonl", ".parquet")
 SHEET_ROWS = 1_048_575
 """Data rows that a sheet holds below its header (the limit of Excel's file format)."""
@@ -35,6 +36,14 @@ class Table(Protocol):
 
     def write(self, cells: Sequence[Cell], *, fault: int | None = None, note: str = "") -> None:
         """Add one row, a cell for each column."""
+
+    def write_rows(
+        self, cells: Sequence[Sequence[Cell]], *, faults: Sequence[int | None] = (), notes: Sequence[str] = ()
+    ) -> None:
+        """Add rows by columns: the cells of each of them, as many as there are rows.
+
+        ``faults`` and ``notes``, if any, are one a row.
+        """
 
     def close(self) -> None:
         """Finish the file."""
@@ -145,6 +154,17 @@ class _Csv:
         else:
             self._rows.writerow(cells)
 
+    def write_rows(
+        self, cells: Sequence[Sequence[Cell]], *, faults: Sequence[int | None] = (), notes: Sequence[str] = ()
+    ) -> None:
+        del faults, notes
+        lines = csv_lines(cells, plain=self._plain, longest=_PIECE)
+        if lines is not None:
+            self._file.write(lines)
+        else:
+            for row in zip(*cells, strict=True):
+                self.write(row)
+
     def _write_in_pieces(self, cells: Sequence[Cell]) -> None:
         """The same row, every cell quoted: ``csv`` would hold it four times over, and for good."""
         for at, cell in enumerate(cells):
@@ -166,11 +186,18 @@ class _Jsonl:
         del plain
         self._file = path.open("wb")
         self._keys = distinct(columns)
-        self._encode = msgspec.json.Encoder().encode
+        self._encode = msgspec.json.Encoder().encode_lines
 
     def write(self, cells: Sequence[Cell], *, fault: int | None = None, note: str = "") -> None:
         del fault, note
-        self._file.write(self._encode(dict(zip(self._keys, cells, strict=True))) + b"\n")
+        self.write_rows([(cell,) for cell in cells])
+
+    def write_rows(
+        self, cells: Sequence[Sequence[Cell]], *, faults: Sequence[int | None] = (), notes: Sequence[str] = ()
+    ) -> None:
+        del faults, notes
+        rows = (dict(zip(self._keys, row, strict=True)) for row in zip(*cells, strict=True))
+        self._file.write(self._encode(rows))
 
     def close(self) -> None:
         self._file.close()
@@ -208,6 +235,13 @@ class _Xlsx:
         if fault is not None and note:
             self._sheet.write_comment(self._row, fault, note[:1_000], {"x_scale": 2})
 
+    def write_rows(
+        self, cells: Sequence[Sequence[Cell]], *, faults: Sequence[int | None] = (), notes: Sequence[str] = ()
+    ) -> None:
+        rows = zip(*cells, strict=True)
+        for row, fault, note in zip(rows, faults or repeat(None), notes or repeat(""), strict=False):
+            self.write(row, fault=fault, note=note)
+
     def close(self) -> None:
         self._sheet.autofilter(0, 0, self._row, max(self._width - 1, 0))
         self._book.close()
@@ -227,12 +261,19 @@ class _Parquet:
             ]
         )
         self._writer = self._parquet.ParquetWriter(path, self._schema)
-        self._rows: list[Sequence[Cell]] = []
+        self._columns: list[list[Cell]] = [[] for _ in self._schema]
 
     def write(self, cells: Sequence[Cell], *, fault: int | None = None, note: str = "") -> None:
         del fault, note
-        self._rows.append(cells)
-        if len(self._rows) == _GROUP:
+        self.write_rows([(cell,) for cell in cells])
+
+    def write_rows(
+        self, cells: Sequence[Sequence[Cell]], *, faults: Sequence[int | None] = (), notes: Sequence[str] = ()
+    ) -> None:
+        del faults, notes
+        for kept, more in zip(self._columns, cells, strict=True):
+            kept.extend(more)
+        if len(self._columns[0]) >= _GROUP:
             self._flush()
 
     def close(self) -> None:
@@ -240,13 +281,13 @@ class _Parquet:
         self._writer.close()
 
     def _flush(self) -> None:
-        if self._rows:
+        if self._columns[0]:
             arrays = [
                 self._arrow.array(column, type=kind.type)
-                for column, kind in zip(zip(*self._rows, strict=True), self._schema, strict=True)
+                for column, kind in zip(self._columns, self._schema, strict=True)
             ]
             self._writer.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
-            self._rows = []
+            self._columns = [[] for _ in self._schema]
 
 
 _SINKS: dict[str, Any] = {".csv": _Csv, ".xlsx": _Xlsx, ".jsonl": _Jsonl, ".parquet": _Parquet}

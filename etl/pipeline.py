@@ -27,7 +27,7 @@ from etl.poster import Poster
 from etl.posting import PostRules
 from etl.progress import Progress
 from etl.quoting import counted
-from etl.reader import rows
+from etl.reader import groups
 from etl.reconciler import Answers, Files, Tally, reconcile
 from etl.records import Batch, RowOutcome, RowStatus, SourceRow
 from etl.settings import Settings
@@ -161,13 +161,12 @@ def publish(journal: Journal, *, files: Files, stopped: bool) -> Tally:
         return _unsettled(row, in_doubt.get(row), stopped=stopped)
 
     return reconcile(
-        rows(Path(manifest.source), manifest.spec),
+        groups(Path(manifest.source), manifest.spec),
         Answers(journal.outcomes(), absent),
         spec=manifest.spec,
         run=manifest.run,
         campaign=manifest.campaign.name,
         files=files,
-        status_of=journal.status_of,
     )
 
 
@@ -201,7 +200,7 @@ def preview(
     with closing(decisions(work)) as frames_decided:
         outcomes = (outcome for decided in frames_decided for outcome in answered(decided))
         return reconcile(
-            rows(work.source, work.spec),
+            groups(work.source, work.spec),
             Answers(outcomes, lambda row: RowOutcome(row=row, status=RowStatus.UNSENT)),
             spec=work.spec,
             run="",

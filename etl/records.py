@@ -7,9 +7,10 @@ frames of the reader. ``row`` is always the number of a data row, from 1, as a p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import count, repeat
 from typing import Any, NamedTuple
 
 from msgspec import Struct, field
@@ -108,6 +109,26 @@ class SourceRow(NamedTuple):
     line: int
     cells: Sequence[str]
     extra: str = ""
+
+
+class SourceRows(Struct, frozen=True):
+    """Rows that follow one another as they stand in the source, a list a column.
+
+    ``first`` is the number of the first of them. ``cells``: position in ``SourceSpec.header`` → the cells of
+    that column, for ``SourceSpec.columns`` in their order. ``lines`` and ``extras`` are as in ``SourceRow``.
+    """
+
+    first: int
+    lines: list[int]
+    cells: dict[int, list[str]]
+    extras: list[str]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __iter__(self) -> Iterator[SourceRow]:
+        cells = zip(*self.cells.values(), strict=True) if self.cells else repeat(())
+        return map(SourceRow, count(self.first), self.lines, cells, self.extras)
 
 
 class Fault(Struct, frozen=True, gc=False):

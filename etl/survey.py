@@ -27,14 +27,15 @@ from etl.records import SourceSpec
 from etl.sources import (
     FOOTER_ROWS,
     DataRecord,
+    DataRecords,
     Fit,
     LeftOutTally,
     Source,
-    data_records,
     find_header,
     footer_line,
     is_blank,
     is_other_header,
+    rows_of,
 )
 from etl.sources.cells import column_letters
 from etl.sources.delimiters import find_delimiter
@@ -241,24 +242,19 @@ def _counted_once(
     source: Source, spec: SourceSpec, tally: LeftOutTally, *, fit: Fit | None
 ) -> tuple[SourceSpec, SourceSpec]:
     """The counted ``spec``, and the same or one without the delimiter that ends each line."""
-    rows = digits_at = 0
+    rows = 0
     ragged = _Ragged(spec.header)
     unnamed = _unnamed_at_end(spec)
+    names = _Names(source.label, spec.header, fit) if fit else None
     last: deque[DataRecord] = deque([(spec.header_line, list(spec.header), "")], maxlen=FOOTER_ROWS + 1)
-    records = source.records(spec.header_line)
-    for record in data_records(records, spec, hidden_rows=source.hidden_rows, leave_out=tally):
-        last.append(record)
-        line, cells, extra = record
-        # Names of columns end in one digit at most: most rows show in one look, where the last row had more.
-        if fit and not cells[digits_at][-2:].isdecimal():
-            if is_other_header(cells, fit) and (rows or _is_known(spec.header, fit)):
-                raise InputError(f"{source.label}, line {line:,}: {_OTHER_HEADER if rows else _TWO_HEADERS}")
-            digits_at = next((at for at, cell in enumerate(cells) if cell[-2:].isdecimal()), digits_at)
-        rows += 1
-        if unnamed and not is_blank(cells[-unnamed:]):
+    for group in rows_of(source, spec, leave_out=tally):
+        if names:
+            names.refuse_in(group, rows_above=rows)
+        rows += len(group.lines)
+        if unnamed and not all(is_blank(record[-unnamed:]) for record in group.cells):
             unnamed = 0
-        if extra:
-            ragged.count(cells, extra)
+        ragged.count_in(group)
+        last.extend(zip(*(each[-FOOTER_ROWS - 1 :] for each in group), strict=True))
     end = footer_line(list(last), width=len(spec.header), sheet=spec.kind != "csv")
     for line, cells, extra in last:
         if end and line >= end:
@@ -295,6 +291,32 @@ def _is_known(header: Sequence[str], fit: Fit) -> bool:
     return fit(header) > 0 and not any(map(may_hold_contact, header))
 
 
+class _Names:
+    """Looks among rows for a record that names columns, as another table's header does."""
+
+    def __init__(self, label: str, header: Sequence[str], fit: Fit) -> None:
+        self._label = label
+        self._header = header
+        self._fit = fit
+        self._digits_at = 0
+
+    def refuse_in(self, group: DataRecords, *, rows_above: int) -> None:
+        """InputError where there is one; below no row, only if the header itself is one."""
+        # Names of columns end in one digit at most: most rows show in one look, where the last row had more.
+        at = self._digits_at
+        unclear = [cells for cells in group.cells if not cells[at][-2:].isdecimal()]
+        if not unclear:
+            return
+        for row, (line, cells) in enumerate(zip(group.lines, group.cells, strict=True), rows_above):
+            if cells[self._digits_at][-2:].isdecimal():
+                continue
+            if is_other_header(cells, self._fit) and (row or _is_known(self._header, self._fit)):
+                raise InputError(f"{self._label}, line {line:,}: {_OTHER_HEADER if row else _TWO_HEADERS}")
+            self._digits_at = next(
+                (at for at, cell in enumerate(cells) if cell[-2:].isdecimal()), self._digits_at
+            )
+
+
 class _Ragged:
     """Rows that are ragged; ``alike`` as the first of them is, ``shifted`` as by a comma in a text."""
 
@@ -303,6 +325,12 @@ class _Ragged:
         self._mails = [at for at, name in enumerate(header) if _MAIL.fullmatch(name)]
         self.pattern = ""
         self.rows = self.alike = self.shifted = 0
+
+    def count_in(self, group: DataRecords) -> None:
+        if any(group.extras):
+            for cells, extra in zip(group.cells, group.extras, strict=True):
+                if extra:
+                    self.count(cells, extra)
 
     def count(self, cells: Sequence[str], extra: str, *, by: int = 1) -> None:
         self.pattern = self.pattern or extra

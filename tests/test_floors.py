@@ -45,6 +45,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     # Rules that are made from a profile: the columns of one input, its limits, its schema for editors.
     ("1 rules of a profile", frozenset({"areacodes", "columns", "expectations", "schemas"})),
     ("2 how outcomes are kept", frozenset({"rowstore"})),
+    ("2 lines of CSV", frozenset({"csvlines"})),
     ("2 edges", frozenset({"journal", "obi", "outputs", "simulator", "sources", "undone"})),
     # Tools of one stage, apart from it so that each fits on a page.
     ("2 throw-away files", frozenset({"scratch", "scratchfiles"})),

@@ -15,7 +15,7 @@ from hypothesis import given, settings, strategies as st
 from etl.errors import StateError
 from etl.reader import rows as read_rows
 from etl.reconciler import REJECT_COLUMNS, RESULT_COLUMNS, Answers, Files, Tally, reconcile
-from etl.records import PREFIXED, RowOutcome, RowStatus, SourceRow, SourceSpec
+from etl.records import PREFIXED, RowOutcome, RowStatus, SourceRow, SourceRows, SourceSpec
 from etl.survey import survey
 
 SPEC = SourceSpec(
@@ -35,6 +35,22 @@ def source(*rows: int, extra: str = "") -> list[SourceRow]:
     return [SourceRow(row, row + 1, (f"id-{row}", "+442079460000", "n"), extra) for row in rows]
 
 
+def grouped(rows: Sequence[SourceRow], spec: SourceSpec = SPEC, *, size: int = 2) -> list[SourceRows]:
+    """The rows as the reader gives them, some at a time."""
+    groups = []
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        groups.append(
+            SourceRows(
+                part[0].row,
+                [row.line for row in part],
+                {at: [row.cells[place] for row in part] for place, (at, _) in enumerate(spec.columns)},
+                [row.extra for row in part],
+            )
+        )
+    return groups
+
+
 def outcome(row: int, status: RowStatus = RowStatus.CREATED, **more: str | int) -> RowOutcome:
     return RowOutcome(row=row, status=status, **more)  # type: ignore[arg-type]  # fields by name
 
@@ -52,15 +68,13 @@ def merged(
     spec: SourceSpec = SPEC,
     rejects: str = "a.rejects.csv",
 ) -> Tally:
-    by_row = {each.row: each.status for each in outcomes}
     return reconcile(
-        rows,
+        grouped(rows, spec),
         Answers(outcomes, absent if callable(absent) else must_not_be),
         spec=spec,
         run="the-run",
         campaign="Spring",
         files=Files(results=folder / "a.results.csv", rejects=folder / rejects, plain=True),
-        status_of=by_row.get,
     )
 
 
@@ -124,7 +138,9 @@ def test_every_row_has_one_line_in_order_and_rejects_are_those_of_the_law(
 ) -> None:
     """Rejects are ``invalid``, ``rejected``, and duplicates of a ``rejected`` row."""
     outcomes = [
-        RowOutcome(row=row, status=status, first_row=first if status is RowStatus.DUPLICATE else None)
+        RowOutcome(
+            row=row, status=status, first_row=first % row or None if status is RowStatus.DUPLICATE else None
+        )
         for row, (status, first) in enumerate(answers, 1)
     ]
     count = len(outcomes)
@@ -132,11 +148,7 @@ def test_every_row_has_one_line_in_order_and_rejects_are_those_of_the_law(
         str(each.row)
         for each in outcomes
         if each.status in {RowStatus.INVALID, RowStatus.REJECTED}
-        or (
-            each.first_row
-            and each.first_row <= count
-            and outcomes[each.first_row - 1].status is RowStatus.REJECTED
-        )
+        or (each.first_row and outcomes[each.first_row - 1].status is RowStatus.REJECTED)
     ]
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -179,7 +191,7 @@ def test_in_a_workbook_of_rejects_the_faulty_cell_is_marked(tmp_path: Path) -> N
 def test_rejects_are_counted_and_not_written_where_no_place_is_named_for_them(tmp_path: Path) -> None:
     files = Files(results=tmp_path / "a.check.csv")
     answers = Answers([outcome(1, RowStatus.INVALID)], must_not_be)
-    tally = reconcile(source(1), answers, spec=SPEC, run="", campaign="", files=files)
+    tally = reconcile(grouped(source(1)), answers, spec=SPEC, run="", campaign="", files=files)
     assert [path.name for path in tmp_path.iterdir()] == ["a.check.csv"]
     assert tally.statuses == {RowStatus.INVALID: 1}
 
@@ -250,7 +262,9 @@ def test_a_results_or_rejects_file_is_read_with_the_very_cells_of_its_source(
     with TemporaryDirectory() as folder:
         results, beside = Path(folder) / "r.csv", Path(folder) / "j.csv"
         files = Files(results=results, rejects=beside)
-        reconcile(rows, Answers(outcomes, must_not_be), spec=spec, run="r", campaign="c", files=files)
+        reconcile(
+            grouped(rows, spec), Answers(outcomes, must_not_be), spec=spec, run="r", campaign="c", files=files
+        )
         path = beside if rejects else results
         again = survey(path)
         assert [name for _, name in again.columns] == ["=id", "Phone1", "Note"]

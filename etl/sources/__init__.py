@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set as AbstractSet
+from collections.abc import Generator, Iterator, Set as AbstractSet
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
 from etl.records import SourceSpec
 from etl.sources.footer import FOOTER_ROWS, footer_line
 from etl.sources.header import Fit, find_header, is_other_header
-from etl.sources.rows import DataRecord, LeaveOut, LeftOutTally, Record, data_records, is_blank
+from etl.sources.rows import (
+    GROUP_ROWS,
+    GROUP_SIZE,
+    DataRecord,
+    DataRecords,
+    LeaveOut,
+    LeftOutTally,
+    Record,
+    Records,
+    data_records,
+    in_groups,
+    is_blank,
+)
 from etl.sources.text import Text
 from etl.sources.workbook import Sheet
 
 __all__ = [
     "FOOTER_ROWS",
+    "GROUP_ROWS",
+    "GROUP_SIZE",
     "DataRecord",
+    "DataRecords",
     "Fit",
     "LeaveOut",
     "LeftOutTally",
     "Record",
+    "Records",
     "Source",
     "data_records",
     "find_header",
     "footer_line",
+    "in_groups",
     "is_blank",
     "is_other_header",
     "open_source",
+    "rows_of",
 ]
 
 
@@ -44,6 +63,28 @@ class Source(Protocol):
     def records(self, first: int) -> Iterator[Record]:
         """All records from the line or sheet row ``first`` on."""
         ...
+
+
+def rows_of(
+    source: Source,
+    spec: SourceSpec,
+    *,
+    rows: int = GROUP_ROWS,
+    size: int = GROUP_SIZE,
+    leave_out: LeaveOut | None = None,
+) -> Generator[DataRecords, None, None]:
+    """The rows of ``source``, which is what ``spec`` says, by up to ``rows`` of them.
+
+    A group has fewer rows where records among them are none (``data_records``), and where they have more than
+    ``size`` characters. ``leave_out`` is told of records that are no rows.
+    """
+    first = spec.header_line
+    if isinstance(source, Text):
+        groups = source.groups(first, rows=rows, size=size)
+    else:
+        groups = in_groups(source.records(first), rows=rows, size=size)
+    with closing(groups):
+        yield from data_records(groups, spec, hidden_rows=source.hidden_rows, leave_out=leave_out)
 
 
 def open_source(path: Path, spec: SourceSpec, *, label: str = "") -> Source:

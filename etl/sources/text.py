@@ -9,19 +9,25 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from etl.errors import InputError
 from etl.records import PREFIXED
 from etl.sources import encodings
 from etl.sources.files import open_bytes
-from etl.sources.rows import Record, line_ends
+from etl.sources.rows import GROUP_ROWS, GROUP_SIZE, Record, Records, line_ends
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 FIELD_LIMIT = 12 << 20
 """Characters that a cell may have."""
+_BLOCK = 1 << 17
+"""Characters of lines that are read at a time, at least."""
 _MARKUP = re.compile(r"\s*(<(!doctype|html|head|body|table|\?xml|!--)|mime-version:)", re.IGNORECASE)
 _JSON = re.compile(r'\s*\[?\s*\{\s*("|\}|\Z)')
 
@@ -52,40 +58,68 @@ class Text:
 
     def lines(self, first: int = 1) -> Generator[str, None, None]:
         """The lines from the one numbered ``first`` on, with their ends, without a byte order mark."""
+        with closing(self._blocks(first)) as blocks:
+            for block in blocks:
+                yield from block
+
+    def records(self, first: int) -> Generator[Record, None, None]:
+        """The records from the line ``first`` on: the line on which each begins, and its cells.
+
+        A blank line is a record without cells. InputError, with the line, for broken quoting.
+        """
+        with closing(self.groups(first)) as groups:
+            for lines, cells in groups:
+                yield from zip(lines, cells, strict=True)
+
+    def groups(
+        self, first: int, *, rows: int = GROUP_ROWS, size: int = GROUP_SIZE
+    ) -> Generator[Records, None, None]:
+        """The same by up to ``rows``, fewer where more than ``size`` characters were read for them.
+
+        The first record, which is the header mostly, comes alone; the error after the group of the records
+        before it.
+        """
+        csv.field_size_limit(FIELD_LIMIT)
+        with closing(self._blocks(first)) as blocks:
+            lines = _Lines(blocks)
+            reader = csv.reader(lines, delimiter=self.delimiter, strict=True, skipinitialspace=self.spaced)
+            line = first
+            wanted = 1
+            while True:
+                cells: list[list[str]] = []
+                ends: list[int] = []
+                broken = _read_on(reader, lines, cells, ends, rows=wanted, size=size)
+                wanted = rows
+                if cells:
+                    following = [first + end for end in ends]
+                    if self.unprefix:
+                        cells = [[_without_prefix(cell) for cell in record] for record in cells]
+                    yield Records([line, *following[:-1]], cells)
+                    line = following[-1]
+                if broken:
+                    raise self._broken(line, str(broken)) from broken
+                if not cells:
+                    return
+
+    def _blocks(self, first: int) -> Generator[list[str], None, None]:
+        """The lines from the one numbered ``first`` on, by some hundreds."""
         try:
             with (
                 open_bytes(self.path, self.label, compression=self.compression) as stream,
                 io.TextIOWrapper(stream, self.encoding, "strict", newline="") as text,
             ):
-                start = (line.lstrip("\ufeff") for line in islice(text, 1))
-                yield from islice(chain(start, text), first - 1, None)
+                start = [line.lstrip("\ufeff") for line in islice(text, 1)]
+                if first == 1:
+                    yield start
+                for _above in islice(text, max(first - 2, 0)):
+                    pass
+                while block := text.readlines(_BLOCK):
+                    yield block
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{self.label} has bytes that are not {encodings.display(self.encoding)}; "
                 "save it as UTF-8, or state its encoding."
             ) from error
-
-    def records(self, first: int) -> Iterator[Record]:
-        """The records from the line ``first`` on: the line on which each begins, and its cells.
-
-        A blank line is a record without cells. InputError, with the line, for broken quoting.
-        """
-        csv.field_size_limit(FIELD_LIMIT)
-        with closing(self.lines(first)) as lines:
-            reader = csv.reader(lines, delimiter=self.delimiter, strict=True, skipinitialspace=self.spaced)
-            before = first - 1
-            line = first
-            try:
-                if self.unprefix:
-                    for cells in reader:
-                        yield line, [_without_prefix(cell) for cell in cells]
-                        line = before + reader.line_num + 1
-                else:
-                    for cells in reader:
-                        yield line, cells
-                        line = before + reader.line_num + 1
-            except csv.Error as error:
-                raise self._broken(line, str(error)) from error
 
     def _broken(self, begin: int, what: str) -> InputError:
         line, state = self._last_quoted(begin)
@@ -139,6 +173,40 @@ class Text:
             found = end.search(text, at)
             at = found.end() if found and found.end() > at else at + 1
         return begin + line_ends(text[:opens]), state
+
+
+class _Lines:
+    """Lines out of blocks of them, and the characters of the blocks that were begun since this was 0."""
+
+    def __init__(self, blocks: Iterable[list[str]]) -> None:
+        self._lines = chain.from_iterable(map(self._begun, blocks))
+        self.size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self._lines
+
+    def _begun(self, block: list[str]) -> list[str]:
+        self.size += sum(map(len, block))
+        return block
+
+
+def _read_on(
+    reader: Reader, lines: _Lines, cells: list[list[str]], ends: list[int], *, rows: int, size: int
+) -> csv.Error | None:
+    """Put a group's records into ``cells``, and into ``ends`` how many lines were read at the end of each.
+
+    Gives the error that ended it, if one did.
+    """
+    lines.size = 0
+    try:
+        for record in islice(reader, rows):
+            cells.append(record)
+            ends.append(reader.line_num)
+            if lines.size > size:
+                break
+    except csv.Error as error:
+        return error
+    return None
 
 
 def refuse_markup(text: Text) -> None:
