@@ -77,7 +77,7 @@ def main() -> NoReturn:
         if os.environ.get("OBI_DEBUG"):
             raise
         code = _tell(f"A bug in obi-import ({type(error).__name__}); OBI_DEBUG=1 shows where.", 1)
-    gc.freeze()  # what is left ends with the process: to search all of it for cycles takes a tenth of a second
+    gc.freeze()  # what is left ends with the process: a search of it for cycles takes a tenth of a second
     sys.exit(code if isinstance(code, int) else 0)
 
 
