@@ -58,7 +58,7 @@ def _options() -> argparse.Namespace:
     options = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     forms = options.add_mutually_exclusive_group()
     for name, what in (
-        ("full", "the sizes that goals are set for: an hour or so  [default]"),
+        ("full", "the sizes that goals are set for: forty minutes or so  [default]"),
         ("short", "a tenth of them: a quarter of an hour"),
         ("smoke", "as little as shows that it works"),
     ):

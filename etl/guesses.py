@@ -135,7 +135,7 @@ def never_dialled(header: str) -> str:
     return "its name says that it is no line of the lead's" if NO_TELEPHONE.search(loose(header)) else ""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1 << 15)
 def tokens(header: str) -> tuple[str, ...]:
     """The words and numbers of a header in lower case: of ``workPhone_2`` work, phone, 2."""
     spaced = re.sub(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-ZÀ-Þ])(?=[A-ZÀ-Þ][a-zà-ÿ])", " ", header)
@@ -169,7 +169,10 @@ def _certain(field: str, column: int, header: str) -> Guess:
 def _alike(field: str, column: int, header: str) -> Guess | None:
     """A guess by the most similar name of a field; None where none is similar."""
     own = tokens(header[:_LONGEST_NAME])
-    best = max(((_similarity(own, words), name) for name, words in _known_names(field)), default=(0.0, ""))
+    near = _names_by_initials(field)
+    # No slip changes a first letter, of each of the words or of all of them as one: other names are not like.
+    names = {*near.get(_initials(own), ()), *near.get(own[0][0] if own else "", ())}
+    best = max(((_similarity(own, words), name) for name, words in names), default=(0.0, ""))
     if not best[0]:
         return None
     return _fuzzy(field, column, header, similarity=best[0], reason=f"it is like {best[1]!r}")
@@ -211,7 +214,7 @@ def _similarity(words: Sequence[str], name: Sequence[str]) -> float:
     if len(words) != len(name):
         joined, known = "".join(words), "".join(name)
         return _slip(joined, known) if len(known) >= _LONG_HEADER else 0.0
-    if sorted(word[0] for word in words) != sorted(word[0] for word in name):
+    if _initials(words) != _initials(name):
         return 0.0  # no slip changes the first letter
     left, similarity = list(name), 1.0
     for word in words:
@@ -236,9 +239,18 @@ def _slip(text: str, known: str) -> float:
 
 
 @lru_cache(maxsize=32)
-def _known_names(field: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    names = (*OWN_NAMES.get(field, ()), *COMMON_NAMES.get(field, ()))
-    return tuple((name, tokens(name)) for name in names)
+def _names_by_initials(field: str) -> dict[str | tuple[str, ...], list[tuple[str, tuple[str, ...]]]]:
+    """Known names of a field with their words, by the initials of all words and by the first letter."""
+    found: dict[str | tuple[str, ...], list[tuple[str, tuple[str, ...]]]] = {}
+    for name in (*OWN_NAMES.get(field, ()), *COMMON_NAMES.get(field, ())):
+        words = tokens(name)
+        found.setdefault(_initials(words), []).append((name, words))
+        found.setdefault(words[0][0], []).append((name, words))
+    return found
+
+
+def _initials(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(word[0] for word in words))
 
 
 @lru_cache(maxsize=4096)

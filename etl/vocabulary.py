@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from enum import IntEnum
+from functools import lru_cache
 
 SCALARS = ("externalId", "date", "agentId", "dialingMode", "previewTime", "priority", "timeZone")
 """Customer fields that come from one column each."""
@@ -167,19 +168,27 @@ class Line(IntEnum):
     COMPANY = 5
 
 
+# A header of thousands of columns, and the records below it, are asked for again and again.
+_cached = lru_cache(maxsize=1 << 15)
+
+
+@_cached
 def loose(header: str) -> str:
     """Give a header as known names are compared: its letters and digits, without case and accents.
 
     ``No.`` is a number; ``__c`` at its end goes, with a package's name in front (Salesforce's own fields).
     """
-    plain = _SALESFORCE_OWN.sub("", header)
-    folded = re.sub(r"\bno\.", "number", unicodedata.normalize("NFKD", plain).casefold())
-    return "".join(char for char in folded if char.isalnum())
+    plain = _SALESFORCE_OWN.sub("", header) if "__" in header else header
+    folded = unicodedata.normalize("NFKD", plain).casefold()
+    if "no." in folded:
+        folded = re.sub(r"\bno\.", "number", folded)
+    return "".join(filter(str.isalnum, folded))
 
 
 _SALESFORCE_OWN = re.compile(r"^\s*[a-z0-9]+__(?=.*__p?c\s*$)|__p?c\s*$", re.IGNORECASE)
 
 
+@_cached
 def telephone(header: str) -> tuple[Line, int] | None:
     """Give the kind and the ordinal of a telephone column, None where the header does not name one."""
     key = loose(header).replace("e164", "")
@@ -191,6 +200,7 @@ def telephone(header: str) -> tuple[Line, int] | None:
     return kind, int(ordinal[0]) if ordinal else 1
 
 
+@_cached
 def is_number_of_nobody(header: str) -> bool:
     """Whether a header consists of the words for a line that no lead answers, as ``Fax 2`` does."""
     key = loose(header)

@@ -154,13 +154,18 @@ class SheetReading:
 
     def _take_plain_rows(self, data: bytes, at: int) -> int:
         """Takes the plain rows from ``at`` on, and gives where the first begins that is none."""
+        values_text, places = self._values.text, self._places
         while found := _PLAIN_ROW.match(data, at):
             at = found.end()
             self._row = int(found[1])
             cells: list[str] = []
             for letters, style, kind, value, inline in _PLAIN_CELLS.findall((found[2] or b"").decode()):
-                if text := self._values.text(kind, style, value or inline):
-                    column = self._places.get(letters) or self._place_of(letters)
+                if inline and kind == "inlineStr" and "_x" not in inline:
+                    text = inline  # by far the most cells of files that are written by programs
+                else:
+                    text = values_text(kind, style, value or inline)
+                if text:
+                    column = places.get(letters) or self._place_of(letters)
                     if column == len(cells) + 1 <= LAST_COLUMN:
                         cells.append(text)
                     else:

@@ -14,6 +14,7 @@ from etl.errors import InputError
 from etl.sources.cells import LAST_ROW, NOT_CALCULATED, column_letters
 from etl.sources.grid import MERGED_ROWS, Book, EncryptedError, Facts, SheetInfo, VastError
 from etl.sources.ods import Ods
+from etl.sources.rowcopy import rows_of
 from etl.sources.rows import Record, is_blank
 from etl.sources.xls import Xls
 from etl.sources.xlsb import Xlsb
@@ -60,6 +61,7 @@ class Sheet:
     def __init__(self, path: Path, *, label: str, kind: str, name: str, first_column: int = 0) -> None:
         self.label = label
         self.name = name
+        self._path = path
         self.hidden_rows = HiddenRows()
         self._facts = Facts()
         with _trouble(label):
@@ -119,7 +121,7 @@ class Sheet:
     def _rows(self) -> Iterator[Record]:
         facts = Facts()
         with _trouble(self.label, self.name):
-            for row, hidden, cells in self._book.rows(self._info, facts):
+            for row, hidden, cells in rows_of(self._book, self._info, path=self._path, facts=facts):
                 if hidden:
                     self.hidden_rows.add(row)
                 yield row, cells
