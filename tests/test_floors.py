@@ -42,7 +42,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("1 rules of a profile", frozenset({"areacodes", "columns", "expectations", "schemas"})),
     ("2 edges", frozenset({"journal", "obi", "outputs", "simulator", "sources", "undone"})),
     # Tools of one stage, apart from it so that each fits on a page.
-    ("2 a throw-away database", frozenset({"scratch"})),
+    ("2 files that a look-up asks", frozenset({"keyfile", "scratch"})),
     (
         "2 what a stage works with",
         frozenset({"chunk", "circuit", "dateorder", "forms", "pace", "payload", "state"}),
@@ -89,7 +89,6 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "etl.journal",
         "etl.undone",
         "etl.scratch",
-        "etl.suppression",
         "etl.simulator",
         "etl.cli.simulator",
     ),

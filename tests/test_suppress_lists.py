@@ -368,18 +368,19 @@ def test_an_index_holds_no_number_that_anybody_could_read(prepared: Prepare, sta
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from etl import suppression
+from etl import keyfile, listfiles
 from etl.lists import lists_named
 from etl.profile import Profile
 from etl.state import StateFolder
-suppression._FLUSH = 100
-flush, left = suppression.IndexWriter._flush, [int(sys.argv[1])]
+keyfile._FLUSH = 100
+listfiles._BLOCK = 100
+flush, left = keyfile.KeyFileWriter._flush, [int(sys.argv[1])]
 def counted(self):
     flush(self)
     left[0] -= 1
     if not left[0]:
         os.kill(os.getpid(), signal.SIGKILL)
-suppression.IndexWriter._flush = counted
+keyfile.KeyFileWriter._flush = counted
 lists_named(["dnc.csv"], Profile(), StateFolder(Path("state")), say=print)
 """
 
@@ -395,7 +396,7 @@ def test_a_crash_while_an_index_is_built_leaves_nothing_half(
         [sys.executable, "-c", _KILLED, str(flushes)], capture_output=True, check=False, timeout=60
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    assert not list(state.lists.glob("*.sqlite"))
+    assert not list(state.lists.glob("*.keys"))
     (found,) = lists_named(["dnc.csv"], Profile(), state, say=print)
     assert found.entries == 1_000
     assert listed(state, found, numbers) == numbers
