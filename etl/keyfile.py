@@ -3,9 +3,9 @@
 Keys are as good as random, so looking for the numbers of a chunk of rows in ten million touches nearly every
 page anyway. A file that is read through in pieces costs less than any tree does, and no memory but a piece's.
 
-The file is the keys (little-endian, ascending, each once), the facts of who wrote it, and a tail: how many keys,
-the length of the facts, a CRC-32 of both, and the name of the format. It is written beside its place and
-renamed into it, so that it is whole or not there.
+The file is the keys (little-endian, ascending, each once), the facts of who wrote it, and a tail: how many
+keys, the length of the facts, a CRC-32 of both, and the name of the format. It is written beside its place
+and renamed into it, so that it is whole or not there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import struct
 import tempfile
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -54,7 +55,7 @@ class KeyFileWriter:
     def __enter__(self) -> Self:
         self._part.unlink(missing_ok=True)
         self._part.touch(mode=0o600)
-        self._sorted: IO[bytes] = tempfile.TemporaryFile(dir=self._path.parent)  # noqa: SIM115  -- see __exit__
+        self._sorted: IO[bytes] = tempfile.TemporaryFile(dir=self._path.parent)
         return self
 
     def __exit__(
@@ -118,9 +119,7 @@ class KeyFile:
         try:
             size = self._file.seek(0, os.SEEK_END)
             self._file.seek(max(0, size - _TAIL.size))
-            self._count, length, self._check, name = _tail(self._file.read())
-            if name != _FORMAT or size != self._count * 8 + length + _TAIL.size:
-                raise DamagedError("it is of another format, or not whole")
+            self._count, length, self._check = _tail(self._file.read(), size)
             self._file.seek(self._count * 8)
             self.facts = self._file.read(length)
         except BaseException:
@@ -136,7 +135,7 @@ class KeyFile:
         wanted = np.sort(keys)
         cuts = [*wanted.searchsorted(self._firsts), len(wanted)]
         found = [wanted[:0]]
-        for at, (start, end) in enumerate(zip(cuts, cuts[1:], strict=False)):
+        for at, (start, end) in enumerate(pairwise(cuts)):
             if start < end:
                 piece = self._piece(at)
                 part = wanted[start:end]
@@ -172,8 +171,10 @@ class KeyFile:
         return np.frombuffer(view, _KEY)
 
 
-def _tail(content: bytes) -> tuple[int, int, int, bytes]:
-    if len(content) != _TAIL.size:
-        raise DamagedError("it is too short")
-    count, length, check, name = _TAIL.unpack(content)
-    return count, length, check, name
+def _tail(content: bytes, size: int) -> tuple[int, int, int]:
+    """How many keys there are, the length of the facts, and the check, of a file of ``size`` bytes."""
+    if len(content) == _TAIL.size:
+        count, length, check, name = _TAIL.unpack(content)
+        if name == _FORMAT and size == count * 8 + length + _TAIL.size:
+            return count, length, check
+    raise DamagedError("it is of another format, or not whole")
