@@ -386,7 +386,7 @@ lists_named(["dnc.csv"], Profile(), StateFolder(Path("state")), say=print)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize("flushes", [1, 3, 11])
+@pytest.mark.parametrize("flushes", [1, 3, 10])
 def test_a_crash_while_an_index_is_built_leaves_nothing_half(
     flushes: int, own_place: Path, state: StateFolder
 ) -> None:
