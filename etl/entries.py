@@ -130,9 +130,7 @@ class NumberReader:
             digits = text.translate(_PUNCTUATION)
         else:
             return self._read_cell(text)
-        found = self._quick(digits)
-        if found is None:
-            found = reference(digits, self.region)
+        found = self._read_digits(digits)
         if found and not _TWO_WAYS.search(text):
             return Reading(found, whole=True)
         cell = self._read_cell(text)
@@ -145,24 +143,23 @@ class NumberReader:
         Most entries are digits, perhaps with spaces between them, of which the first five and how many they
         are say it all: that is worked out once.
         """
-        shapes, found = self._shapes, list[tuple[str, ...] | None]()
+        shapes, is_spaced = self._shapes, _SPACED.fullmatch
+        found: list[tuple[str, ...] | None] = []
         for text in texts:
-            if not _SPACED.fullmatch(text):
+            if not is_spaced(text):
                 found.append(None)
                 continue
-            digits = text.replace(" ", "").replace("-", "")
+            digits = text if text.isalnum() else text.replace(" ", "").replace("-", "")
             kind = digits[:_HEAD], len(digits)
             if kind not in shapes:
                 shapes[kind] = self._shape(*kind)
             shape = shapes[kind]
             if shape is None or (shape.unless and shape.unless.fullmatch(digits)):
-                found.append(None)
-            elif shape.cut:
-                found.append((shape.before + digits[1:],))
+                found.append(self._read_digits(digits) or None)
+            elif shape.both:
+                found.append((shape.before + digits, "+" + digits))
             else:
-                found.append(
-                    (shape.before + digits, "+" + digits) if shape.both else (shape.before + digits,)
-                )
+                found.append((shape.before + digits[shape.cut :],))
         return found
 
     def _shape(self, head: str, length: int) -> _Shape | None:
@@ -177,7 +174,7 @@ class NumberReader:
         before, met = f"+{home.code}", _met(home.prefix, head)
         if met:
             fits = home.drops_prefix and length - 1 in home.stripped & home.lengths
-            return _Shape(before, cut=True, unless=home.general) if fits and met == ["0"] else None
+            return _Shape(before, cut=1, unless=home.general) if fits and met == ["0"] else None
         if met is None or length not in home.lengths:
             return None
         abroad = head[0] != "0" and _is_plain_abroad(head, length)
@@ -201,6 +198,10 @@ class NumberReader:
             and not any(map(str.isdecimal, _INSIDE.sub("", text)))
         )
         return Reading(tuple(dict.fromkeys(numbers)), whole=alone and bool(numbers))
+
+    def _read_digits(self, digits: str) -> tuple[str, ...]:
+        found = self._quick(digits)
+        return reference(digits, self.region) if found is None else found
 
     def _quick(self, digits: str) -> tuple[str, ...] | None:
         """What ``reference`` gives, where that is known without it."""
@@ -258,13 +259,13 @@ _HEAD = 5
 
 
 class _Shape(NamedTuple):
-    """What stands ``before`` digits in E.164, their first ``cut`` off; or a plus alone as well (``both``).
+    """What stands ``before`` digits in E.164, ``cut`` of them off; or a plus alone as well (``both``).
 
     ``unless``: digits that fit this pattern are read in another way.
     """
 
     before: str = ""
-    cut: bool = False
+    cut: int = 0
     both: bool = False
     unless: re.Pattern[str] | None = None
 

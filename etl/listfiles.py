@@ -31,8 +31,9 @@ _FEW = 20
 _TITLE = 10
 """Rows in which a header may stand below a title."""
 _LINES = 5
-_BLOCK = 10_000
-"""Rows that are read at once."""
+_BLOCK = 5_000
+"""Rows that are read at once, fewer where they have more than ``_BLOCK_SIZE`` characters."""
+_BLOCK_SIZE = 4_000_000
 _MANY = 200_000
 """Rows that take long to read."""
 
@@ -146,16 +147,28 @@ class _Entries:
         place = {at: position for position, (at, _) in enumerate(spec.columns)}
         positions = [place[at] for at in self._columns]
         country = None if self._country is None else place[self._country]
+        width = len(spec.columns)
         source = rows(path, spec)
-        while block := list(islice(source, _BLOCK)):
-            columns_of = list(zip(*(row.cells for row in block), strict=True))
-            where = [""] * len(block) if country is None else list(map(str.strip, columns_of[country]))
+        while True:
+            # One flat list of all cells: thousands of small ones would keep the garbage collector busy.
+            lines: list[int] = []
+            block: list[str] = []
+            size = 0
+            for row in islice(source, _BLOCK):
+                lines.append(row.line)
+                block.extend(row.cells)
+                size += sum(map(len, row.cells))
+                if size > _BLOCK_SIZE:
+                    break
+            if not lines:
+                return
+            where = [""] * len(lines) if country is None else list(map(str.strip, block[country::width]))
             bad: list[int] = []
             for position in positions:
-                texts = list(map(str.strip, columns_of[position]))
-                bad += self._add(texts, where, alone=len(spec.columns) == 1)
+                texts = list(map(str.strip, block[position::width]))
+                bad += self._add(texts, where, alone=width == 1)
             self.unreadable += len(bad)
-            self.lines += [block[at].line for at in sorted(bad)][: _LINES - len(self.lines)]
+            self.lines += [lines[at] for at in sorted(bad)][: _LINES - len(self.lines)]
 
     def _add(self, texts: Sequence[str], countries: Sequence[str], *, alone: bool) -> list[int]:
         """Put a column's entries into the index; gives the positions of those that could not be read."""

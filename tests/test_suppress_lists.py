@@ -485,6 +485,29 @@ def test_an_index_that_is_gone_is_made_again_from_the_same_content_only(
         keeper.secure([found])
 
 
+def test_an_index_of_another_format_is_made_anew(prepared: Prepare, state: StateFolder) -> None:
+    found = prepared(f"{A}\n")
+    path = state.lists / found.index
+    path.write_bytes(b"SQLite format 3\0" * 300)
+    Lists(state, Profile(), say=print).secure([found])
+    assert listed(state, found) == [A]
+    path.write_bytes(b"SQLite format 3\0" * 300)
+    assert listed(state, prepared(f"{A}\n")) == [A]
+
+
+def test_unreadable_entries_are_told_by_their_lines_in_the_lists_order(prepared: Prepare) -> None:
+    rows = [f"{A},{B}", "abc,", f"{A},12", "x y z,x y z", f"{B},1", "7,7"]
+    found = prepared("Phone,Mobile\n" + "\n".join(rows * 2) + "\n", max_unreadable=99)
+    assert found.unreadable == 14
+    assert found.unreadable_lines == (3, 4, 5, 5, 6)
+
+
+def test_the_first_list_that_has_a_number_is_named(prepared: Prepare, state: StateFolder) -> None:
+    first, second = prepared(f"{A}\n{B}\n", name="1.csv"), prepared(f"{B}\n{C}\n", name="2.csv")
+    with Suppression.opened(state.lists, [first, second]) as suppression:
+        assert suppression.numbers([C, B, A]) == {A: "1.csv", B: "1.csv", C: "2.csv"}
+
+
 def test_a_damaged_index_is_told(prepared: Prepare, state: StateFolder) -> None:
     found = prepared(f"{A}\n")
     (state.lists / found.index).write_bytes(b"rubbish" * 1_000)
