@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+from itertools import islice, repeat
 from pathlib import Path
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
-from etl.entries import NumberReader, number_key
+from etl.entries import NumberReader, keys_of
 from etl.journal import Journal
 from etl.profile import Profile
 from etl.records import CampaignRef, RowOutcome, RowStatus
@@ -26,6 +29,8 @@ LOADED = "loaded.sqlite"
 
 _FACT = "earlier"
 _AT_ONCE = 500
+_BLOCK = 100_000
+"""Rows of a journal that are put in at once."""
 _SENT = frozenset({RowStatus.CREATED, RowStatus.UNKNOWN})
 
 
@@ -82,19 +87,25 @@ class Earlier(Scratch):
         for path in paths:
             with Journal.open(path) as journal:
                 self._runs.append(journal.manifest.run)
-                region = Profile.thawed(journal.manifest.profile).region
-                keys = _keys(journal, NumberReader(region), deleted, _undone(path.parent / UNDONE))
-                self._db.execute("BEGIN")
-                self._db.executemany(
-                    "INSERT OR IGNORE INTO sent VALUES (?, ?, ?)",
-                    ((key, len(self._runs) - 1, row) for key, row in keys),
-                )
-                self._db.execute("COMMIT")
+                reader = NumberReader(Profile.thawed(journal.manifest.profile).region)
+                for keys, rows in _keys(journal, reader, deleted, _undone(path.parent / UNDONE)):
+                    self._put(keys, rows)
+
+    def _put(self, keys: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
+        order = np.argsort(keys, kind="stable")  # neighbours share pages, and the first row stays the first
+        run = repeat(len(self._runs) - 1)
+        self._db.execute("BEGIN")
+        self._db.executemany(
+            "INSERT OR IGNORE INTO sent VALUES (?, ?, ?)",
+            zip(keys[order].tolist(), run, rows[order].tolist(), strict=False),
+        )
+        self._db.execute("COMMIT")
 
     def find(self, external_ids: Iterable[str], numbers: Iterable[str]) -> dict[str, Sent]:
         """ExternalId or number → who sent it, of those that were sent; numbers are in E.164."""
+        numbers = list(filter(None, numbers))
         wanted = {_id_key(each): (each, "externalId") for each in external_ids}
-        wanted |= {number_key(each): (each, "number") for each in numbers if each}
+        wanted |= zip(keys_of(numbers).tolist(), zip(numbers, repeat("number")), strict=False)
         found: dict[str, Sent] = {}
         keys = sorted(wanted)
         for start in range(0, len(keys), _AT_ONCE):
@@ -109,13 +120,26 @@ class Earlier(Scratch):
 
 def _keys(
     journal: Journal, reader: NumberReader, deleted: set[str], undone: set[int]
-) -> Iterator[tuple[int, int]]:
-    for outcome in journal.outcomes():
-        if _counts(outcome) and outcome.row not in undone and outcome.id not in deleted:
-            yield _id_key(outcome.external_id), outcome.row
-            for number in outcome.numbers.split(";"):
-                for e164 in reader.read(number).numbers if number else ():
-                    yield number_key(e164), outcome.row
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """The keys of what a run sent, and the row of each, in the order of rows."""
+    sent = (
+        (outcome.row, outcome.external_id, outcome.numbers)
+        for outcome in journal.outcomes()
+        if _counts(outcome) and outcome.row not in undone and outcome.id not in deleted
+    )
+    while block := list(islice(sent, _BLOCK)):
+        rows, ids, numbers = map(list, zip(*block, strict=True))
+        pairs = [(row, each) for row, of_row in zip(rows, numbers, strict=True) for each in of_row.split(";")]
+        found = reader.plain(each for _, each in pairs)
+        e164s = [
+            (row, e164)
+            for (row, text), plain in zip(pairs, found, strict=True)
+            for e164 in (plain or (reader.read(text).numbers if text else ()))
+        ]
+        yield (
+            np.concatenate([np.array(list(map(_id_key, ids)), np.int64), keys_of(e164 for _, e164 in e164s)]),
+            np.array([*rows, *(row for row, _ in e164s)], np.int64),
+        )
 
 
 def _counts(outcome: RowOutcome) -> bool:

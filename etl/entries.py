@@ -11,11 +11,13 @@ hashed one are the same list. A key is 64 bits of a SHA-256: an index holds no n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
     NumberParseException,
@@ -32,12 +34,13 @@ from phonenumbers import (
 from etl import fields, phone, phonetext
 from etl.records import Fault
 
-VERSION = 2
-"""Of the reading: an index that another version made is not used."""
+VERSION = 3
+"""Of the reading and its keeping: an index that another version made is not used."""
 
 _RULES = phone.PhoneRules(accept="possible", premium=True)
 _DIGITS = re.compile(r"\+?[0-9]{5,20}")
 _WRITTEN = re.compile(r"(?:\+ ?|\(\+?|\+ ?\()?[0-9][0-9 ().\-/\u00a0\u2010-\u2015]{3,40}")
+_SPACED = re.compile(r"\+?[0-9][0-9 -]{3,40}")
 _INSIDE = re.compile(r"\+?\(?[0-9][0-9 ().\-\u00a0\u2010-\u2015]{4,30}[0-9]")
 _TWO_WAYS = re.compile(r"/|\.\.|\.[0-9]{1,2}$")
 """Perhaps more than one number, or the decimals of a number cell."""
@@ -60,10 +63,17 @@ def hash_key(text: str) -> int:
     return int.from_bytes(bytes.fromhex(text[-64:-48]), "big", signed=True)
 
 
-def keys_in_hashes(e164: str) -> set[int]:
-    """The keys under which a list of hashes may have a number: of its digits with +, with 00, and alone."""
-    digits = e164.removeprefix("+")
-    return {number_key(text) for text in (e164, f"00{digits}", digits)}
+def keys_of(e164s: Iterable[str]) -> NDArray[np.int64]:
+    """The keys of many numbers, in their order."""
+    digests = b"".join([sha256(e164.encode()).digest() for e164 in e164s])
+    return np.frombuffer(digests, ">i8")[::4].astype(np.int64)
+
+
+def spellings(e164s: Iterable[str]) -> Iterator[list[str]]:
+    """What else than E.164 a list of hashes may have hashed of each: the digits behind 00, and alone."""
+    digits = [e164.removeprefix("+") for e164 in e164s]
+    yield [f"00{each}" for each in digits]
+    yield digits
 
 
 def id_keys(external_id: str) -> set[int]:
@@ -109,6 +119,7 @@ class NumberReader:
             _RULES if not region else phone.PhoneRules(region=region, accept="possible", premium=True)
         )
         self._home = _plan(region) if region else None
+        self._shapes: dict[tuple[str, int], _Shape | None] = {}
 
     def read(self, text: str) -> Reading:
         """Every number that ``text`` may mean; not whole where a part of it could not be read."""
@@ -119,14 +130,55 @@ class NumberReader:
             digits = text.translate(_PUNCTUATION)
         else:
             return self._read_cell(text)
-        found = self._quick(digits)
-        if found is None:
-            found = reference(digits, self.region)
+        found = self._read_digits(digits)
         if found and not _TWO_WAYS.search(text):
             return Reading(found, whole=True)
         cell = self._read_cell(text)
         whole = cell.whole or (bool(found) and not _OPEN.search(text))
         return Reading(tuple(dict.fromkeys((*cell.numbers, *found))), whole=whole)
+
+    def plain(self, texts: Iterable[str]) -> list[tuple[str, ...] | None]:
+        """The numbers of each text, None for one that only ``read`` can tell of; texts are stripped.
+
+        Most entries are digits, perhaps with spaces between them, of which the first five and how many they
+        are say it all: that is worked out once.
+        """
+        shapes, is_spaced = self._shapes, _SPACED.fullmatch
+        found: list[tuple[str, ...] | None] = []
+        for text in texts:
+            if not is_spaced(text):
+                found.append(None)
+                continue
+            digits = text if text.isalnum() else text.replace(" ", "").replace("-", "")
+            kind = digits[:_HEAD], len(digits)
+            if kind not in shapes:
+                shapes[kind] = self._shape(*kind)
+            shape = shapes[kind]
+            if shape is None or (shape.unless and shape.unless.fullmatch(digits)):
+                found.append(self._read_digits(digits) or None)
+            elif shape.both:
+                found.append((shape.before + digits, "+" + digits))
+            else:
+                found.append((shape.before + digits[shape.cut :],))
+        return found
+
+    def _shape(self, head: str, length: int) -> _Shape | None:
+        """How ``_quick`` reads digits that begin with ``head``, None where they do not say it."""
+        if length <= _HEAD:
+            return None
+        if head[0] == "+":
+            return _Shape() if _is_plain_abroad(head[1:], length - 1) else None
+        home = self._home
+        if home is None or home.may_be_abroad(head):
+            return None
+        before, met = f"+{home.code}", _met(home.prefix, head)
+        if met:
+            fits = home.drops_prefix and length - 1 in home.stripped & home.lengths
+            return _Shape(before, cut=1, unless=home.general) if fits and met == ["0"] else None
+        if met is None or length not in home.lengths:
+            return None
+        abroad = head[0] != "0" and _is_plain_abroad(head, length)
+        return None if abroad is None else _Shape(before, both=abroad)
 
     def _read_cell(self, text: str) -> Reading:
         """What is no plain number: several in one cell, labels, extensions, other digits than ASCII's.
@@ -147,25 +199,18 @@ class NumberReader:
         )
         return Reading(tuple(dict.fromkeys(numbers)), whole=alone and bool(numbers))
 
+    def _read_digits(self, digits: str) -> tuple[str, ...]:
+        found = self._quick(digits)
+        return reference(digits, self.region) if found is None else found
+
     def _quick(self, digits: str) -> tuple[str, ...] | None:
         """What ``reference`` gives, where that is known without it."""
         if digits[0] == "+":
             return _quick_abroad(digits[1:])
         home = self._home
-        if home is None or digits.startswith(("00", home.code)) or home.abroad.match(digits):
+        if home is None or digits.startswith("00") or home.abroad.match(digits):
             return None
-        national = digits
-        if home.prefix and (match := home.prefix.match(digits)):
-            if match[0] != "0" or not home.drops_prefix or home.general.fullmatch(digits):
-                return None
-            national = digits[1:]
-            if len(national) not in home.stripped:
-                return None
-        found = (f"+{home.code}{national}",) if len(national) in home.lengths else ()
-        if digits[0] == "0":
-            return found
-        abroad = _quick_abroad(digits)
-        return None if abroad is None else found + abroad
+        return home.without_plus(digits) if digits.startswith(home.code) else _quick_national(digits, home)
 
 
 def reference(digits: str, region: str) -> tuple[str, ...]:
@@ -209,6 +254,22 @@ def region_of_code(text: str) -> str:
     return region if region.isalpha() else ""
 
 
+_HEAD = 5
+"""Characters by which a calling code, with its plus, and the digit behind it are known."""
+
+
+class _Shape(NamedTuple):
+    """What stands ``before`` digits in E.164, ``cut`` of them off; or a plus alone as well (``both``).
+
+    ``unless``: digits that fit this pattern are read in another way.
+    """
+
+    before: str = ""
+    cut: int = 0
+    both: bool = False
+    unless: re.Pattern[str] | None = None
+
+
 class _Plan(NamedTuple):
     """What the quick way knows of a region: patterns are libphonenumber's own.
 
@@ -225,6 +286,22 @@ class _Plan(NamedTuple):
     stripped: frozenset[int]
     drops_prefix: bool
 
+    def may_be_abroad(self, head: str) -> bool:
+        """Whether digits that begin with ``head`` may have a country code, or what stands for its plus."""
+        prefix = self.abroad.pattern
+        known = prefix.isdecimal() and len(prefix) <= _HEAD
+        return not known or head.startswith(("00", self.code, prefix))
+
+    def without_plus(self, digits: str) -> tuple[str, ...] | None:
+        """What digits are that begin with the calling code: a number behind it, if they are none already."""
+        rest = digits[len(self.code) :]
+        if (self.prefix and self.prefix.match(rest)) or self.general.fullmatch(digits):
+            return None
+        abroad = _quick_abroad(digits)
+        if not abroad or not self.general.fullmatch(rest):
+            return None
+        return (*abroad, f"+{self.code}{digits}") if len(digits) in self.lengths else abroad
+
 
 @lru_cache(maxsize=512)
 def _plan(region: str) -> _Plan:
@@ -232,10 +309,11 @@ def _plan(region: str) -> _Plan:
     code = str(country_code_for_region(region))
     prefix = _prefix(metadata)
     rule = metadata.national_prefix_transform_rule if metadata else None
+    abroad = (metadata and metadata.international_prefix) or "(?!)"
     return _Plan(
         code=code,
         prefix=prefix,
-        abroad=re.compile(f"(?:{(metadata and metadata.international_prefix) or '(?!)'})"),
+        abroad=re.compile(abroad if abroad.isdecimal() else f"(?:{abroad})"),
         general=re.compile(_general(metadata).national_number_pattern or "(?!)"),
         lengths=_lengths(code),
         stripped=frozenset(_general(metadata).possible_length),
@@ -289,6 +367,38 @@ def _quick_abroad(digits: str) -> tuple[str, ...] | None:
     if prefix is not None and prefix.match(rest):
         return None
     return ("+" + digits,) if len(rest) in _lengths(code) else ()
+
+
+def _quick_national(digits: str, home: _Plan) -> tuple[str, ...] | None:
+    """The same for digits that do not begin with the calling code of ``home``."""
+    national = digits
+    if home.prefix and (match := home.prefix.match(digits)):
+        if match[0] != "0" or not home.drops_prefix or home.general.fullmatch(digits):
+            return None
+        national = digits[1:]
+        if len(national) not in home.stripped:
+            return None
+    found = (f"+{home.code}{national}",) if len(national) in home.lengths else ()
+    if digits[0] == "0":
+        return found
+    abroad = _quick_abroad(digits)
+    return None if abroad is None else found + abroad
+
+
+def _is_plain_abroad(head: str, length: int) -> bool | None:
+    """Whether international digits are a number as they stand, by their head; None where it can't be told."""
+    code = _code_of(head)
+    if not code:
+        return False
+    return None if _met(_prefix_of(code), head[len(code) :]) != [] else length - len(code) in _lengths(code)
+
+
+def _met(prefix: re.Pattern[str] | None, head: str) -> list[str] | None:
+    """The prefixes with which digits may begin, of which ``head`` is known; None where that can't be told."""
+    prefixes = prefix.pattern.split("|") if prefix else []
+    if not all(map(str.isdecimal, prefixes)):
+        return None
+    return [each for each in prefixes if each.startswith(head) or head.startswith(each)]
 
 
 def _parsed(digits: str, region: str | None) -> str:

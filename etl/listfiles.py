@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from etl.entries import NumberReader, hash_key, id_keys, is_hash, number_key, region_of_code
+from etl.entries import NumberReader, hash_key, id_keys, is_hash, keys_of, number_key, region_of_code
 from etl.errors import ConfigError, InputError
 from etl.fields import external_id
 from etl.listcolumns import HASHES, IDS, Chosen, UnclearError, choose, fit, is_comment, is_id_header
@@ -31,6 +31,9 @@ _FEW = 20
 _TITLE = 10
 """Rows in which a header may stand below a title."""
 _LINES = 5
+_BLOCK = 5_000
+"""Rows that are read at once, fewer where they have more than ``_BLOCK_SIZE`` characters."""
+_BLOCK_SIZE = 4_000_000
 _MANY = 200_000
 """Rows that take long to read."""
 
@@ -144,19 +147,47 @@ class _Entries:
         place = {at: position for position, (at, _) in enumerate(spec.columns)}
         positions = [place[at] for at in self._columns]
         country = None if self._country is None else place[self._country]
-        alone = len(spec.columns) == 1
-        for row in rows(path, spec):
-            where = "" if country is None else row.cells[country].strip()
+        width = len(spec.columns)
+        source = rows(path, spec)
+        while True:
+            # One flat list of all cells: thousands of small ones would keep the garbage collector busy.
+            lines: list[int] = []
+            block: list[str] = []
+            size = 0
+            for row in islice(source, _BLOCK):
+                lines.append(row.line)
+                block.extend(row.cells)
+                size += sum(map(len, row.cells))
+                if size > _BLOCK_SIZE:
+                    break
+            if not lines:
+                return
+            where = [""] * len(lines) if country is None else list(map(str.strip, block[country::width]))
+            bad: list[int] = []
             for position in positions:
-                text = row.cells[position].strip()
-                if text and not (alone and is_comment(text)):
-                    keys, whole = self._keys(text, country=where)
-                    self._index.add(keys)
-                    self.read += bool(keys)
-                    if not whole:
-                        self.unreadable += 1
-                        if len(self.lines) < _LINES:
-                            self.lines.append(row.line)
+                texts = list(map(str.strip, block[position::width]))
+                bad += self._add(texts, where, alone=width == 1)
+            self.unreadable += len(bad)
+            self.lines += [lines[at] for at in sorted(bad)][: _LINES - len(self.lines)]
+
+    def _add(self, texts: Sequence[str], countries: Sequence[str], *, alone: bool) -> list[int]:
+        """Put a column's entries into the index; gives the positions of those that could not be read."""
+        plain = [None] * len(texts) if self._ids or self._country is not None else self._reader.plain(texts)
+        known = [numbers for numbers in plain if numbers is not None]
+        self._index.add(keys_of(chain.from_iterable(known)))
+        self.read += len(known)
+        keys: list[int] = []
+        bad = []
+        for at in (at for at, numbers in enumerate(plain) if numbers is None):
+            text = texts[at]
+            if text and not (alone and is_comment(text)):
+                found, whole = self._keys(text, country=countries[at])
+                keys += found
+                self.read += bool(found)
+                if not whole:
+                    bad.append(at)
+        self._index.add(keys)
+        return bad
 
     def _keys(self, text: str, *, country: str = "") -> tuple[Iterable[int], bool]:
         if self._ids:

@@ -26,11 +26,13 @@ from etl.listfiles import Asked, build_index, expand
 from etl.profile import LIST_KINDS, Profile
 from etl.records import SuppressionList, in_days
 from etl.state import StateFolder
-from etl.suppression import Index
+from etl.suppression import Index, is_index
 from etl.survey import fingerprint
 
 _FACT = "lists"
 """Under which a journal keeps the lists that its run has gone by, where they have grown since it began."""
+_INDEXES = frozenset({".keys", ".part", ".sqlite"})
+"""How files of indexes end, of older versions too, and those that a crash left unfinished."""
 _KEPT = 30 * 86_400
 """Seconds that an index is kept without being used."""
 
@@ -124,11 +126,13 @@ class Lists:
     def secure(self, lists: Sequence[SuppressionList]) -> None:
         """Make sure of the indexes that a run began with; one that is gone is made again from its file.
 
+        So is one that an older version made in another form.
+
         Raises StateError where the file has changed since.
         """
         for each in lists:
             with self._state.list_lock(each.index):
-                if (path := self._state.lists / each.index).exists():
+                if is_index(path := self._state.lists / each.index):
                     os.utime(path)
                     continue
                 file = Path(each.path)
@@ -174,10 +178,10 @@ class Lists:
         except InputError as error:
             raise ConfigError(f"Nothing was sent: do-not-call list {error}") from None
         key = f"{VERSION}\n{digest}\n{self._region}\n{asked.stated}"
-        index = f"{blake2b(key.encode(), digest_size=16).hexdigest()}.sqlite"
+        index = f"{blake2b(key.encode(), digest_size=16).hexdigest()}.keys"
         target = self._state.lists / index
         with self._locked(index, path):
-            if not target.exists():
+            if not is_index(target):
                 build_index(asked, target, region=self._region, digest=digest, say=self._say)
             os.utime(target)
             with Index(target) as built:
@@ -236,7 +240,9 @@ class Lists:
     def _prune(self) -> None:
         """Remove indexes that nobody used for a month and no unfinished run needs."""
         old = [
-            path for path in self._state.lists.glob("*.sqlite*") if path.stat().st_mtime < time.time() - _KEPT
+            path
+            for path in self._state.lists.iterdir()
+            if path.suffix in _INDEXES and path.stat().st_mtime < time.time() - _KEPT
         ]
         if not old:
             return

@@ -6,7 +6,7 @@
     ├── runs/RUN/journal.sqlite
     ├── runs/RUN/source      our copy of the input
     ├── incoming/            copies that have no run yet
-    ├── lists/NAME.sqlite    do-not-call lists, by their content
+    ├── lists/NAME.keys      do-not-call lists, by their content
     ├── locks/
     └── simulator.sqlite
 """

@@ -7,11 +7,11 @@ stands in the input. In doubt a row is suppressed: who is on a list is never cal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from msgspec.structs import replace
 
@@ -32,6 +32,8 @@ _NO_E164 = Fault(
     "the number has no country code and no region is known, so it can't be looked for on the do-not-call "
     "list: write it with a plus, or state the region",
 )
+_NUMBERS, _BEYOND, _PLACES, _BAD, _NOTES = map(attrgetter, ("numbers", "beyond", "places", "bad", "notes"))
+_E164 = attrgetter("e164")
 _reader = lru_cache(maxsize=512)(NumberReader)
 
 Row = Sequence[str]
@@ -72,28 +74,32 @@ class Suppressor:
         What identifies a row (``chunk.e164``) is as it was before. What is listed, or has a note that says
         not to call, is kept in ``chunk``; only a profile that drops numbers gets them without those.
         """
-        chunk.e164 = [
-            self._identity(each, cells[at], regions[at]) if each.notes else _numbers_of(each)
-            for at, each in enumerate(found)
-        ]
-        found = [
-            self._heeded(chunk, at, each, row=cells[at], region=regions[at]) if each.notes else each
-            for at, each in enumerate(found)
-        ]
+        chunk.e164 = _numbers_of_all(found)
+        noted = [at for at, notes in enumerate(map(_NOTES, found)) if notes]
+        if noted:
+            found = found.copy()
+        for at in noted:
+            chunk.e164[at] = self._identity(found[at], cells[at], regions[at])
+            found[at] = self._heeded(chunk, at, found[at], row=cells[at], region=regions[at])
         if not self._lists.of_numbers:
             return found
-        unsent = [self._unsent(chunk, at, each, cells[at], regions[at]) for at, each in enumerate(found)]
-        good = {number.e164 for each in found for number in (*each.numbers, *each.beyond) if number.e164}
-        others = {} if self._valid_only else {e164: other_readings(e164) for e164 in good}
-        listed = self._lists.numbers(
-            {*good, *chain.from_iterable(others.values()), *(e164 for of_row in unsent for e164, _ in of_row)}
-        )
+        unsent = self._all_unsent(chunk, found, cells, regions)
+        of_rows = _looked_for(found)
+        good = set(chain.from_iterable(of_rows))
+        others = {} if self._valid_only else {e164: other_readings(e164) for e164 in good if e164}
+        wanted = {*good, *chain.from_iterable(others.values())}
+        wanted.update(e164 for of_row in unsent.values() for e164, _ in of_row)
+        wanted.discard("")
+        listed = self._lists.numbers(wanted)
         for e164, readings in others.items():
             if e164 not in listed and (hit := next((each for each in readings if each in listed), "")):
                 listed[e164] = listed[hit]
+        at_stake = {"", *listed}
+        odd = {at for at, of_row in enumerate(of_rows) if not at_stake.isdisjoint(of_row)}
+        odd.update(at for at, of_row in unsent.items() if any(e164 in listed for e164, _ in of_row))
         return [
-            self._weighed(chunk, at, each, listed, unsent=of_row)
-            for at, (each, of_row) in enumerate(zip(found, unsent, strict=True))
+            self._weighed(chunk, at, each, listed, unsent=unsent.get(at, ())) if at in odd else each
+            for at, each in enumerate(found)
         ]
 
     def _identity(self, found: Phones, row: Row, region: str | None) -> tuple[str, ...]:
@@ -125,6 +131,24 @@ class Suppressor:
     def _read(self, cell: str, region: str | None) -> tuple[str, ...]:
         """Every number that a cell may mean; an unknown country's may be the profile's."""
         return _reader(region or self._profile.region).read(cell.strip()).numbers
+
+    def _all_unsent(
+        self, chunk: Chunk, found: Sequence[Phones], cells: Sequence[Row], regions: Sequence[str | None]
+    ) -> dict[int, list[tuple[str, int]]]:
+        """Position → what a row holds besides its good numbers, with the column; of most rows nothing.
+
+        A row whose cells are empty or have given a number, and all of it, has nothing more in them.
+        """
+        width = len(self._mapping.number_columns)
+        rows = zip(map(_PLACES, found), map(_BAD, found), cells, strict=True)
+        at_hand = {
+            at
+            for at, (places, bad, row) in enumerate(rows)
+            if bad or len(set(places)) + row.count("") != width
+        }
+        for column in self._others:
+            at_hand.update(at for at, cell in enumerate(chunk.raw(column)) if cell)
+        return {at: self._unsent(chunk, at, found[at], cells[at], regions[at]) for at in sorted(at_hand)}
 
     def _unsent(
         self, chunk: Chunk, at: int, found: Phones, row: Row, region: str | None
@@ -173,25 +197,31 @@ class Suppressor:
             why = f"has a note: {fault.reason}"
             self._suppressed(chunk, at, column=column, code="suppressed.note", why=why)
         for column in (*self._mapping.do_not_call, *self._mapping.callable):
-            asks_for_leave = column in self._mapping.callable
-            for at, text in enumerate(chunk.raw(column)):
-                said = fields.call_forbidden(text, asks_for_leave=asks_for_leave)
-                if said is None:
-                    why = f"says {quoted(text.strip())}, which is neither yes nor no: not called, to be safe"
-                    self._suppressed(chunk, at, column=column, code="suppressed.unreadable", why=why)
-                elif said:
-                    why = f"says {quoted(text.strip())}: must not be called"
-                    self._suppressed(chunk, at, column=column, code="suppressed.flag", why=why)
+            verdict = partial(_flagged, asks_for_leave=column in self._mapping.callable)
+            self._suppress_by_value(chunk, column, verdict)
         for rule, column in zip(self._profile.suppress_when, self._mapping.suppress_when, strict=True):
-            for at, text in enumerate(chunk.raw(column)):
-                if self._says_so(rule, text):
-                    value = f"says {quoted(text.strip())}" if text.strip() else "is empty"
-                    why = f"{value}, and the profile suppresses such rows"
-                    self._suppressed(chunk, at, column=column, code="suppressed.rule", why=why)
+            self._suppress_by_value(chunk, column, partial(self._ruled, rule))
         for at, hit in chunk.listed.items():
             why = f"holds a number that is on the do-not-call list {hit.name}"
             self._suppressed(chunk, at, column=hit.column, code="suppressed.list", why=why)
         self._suppress_ids(chunk)
+
+    def _suppress_by_value(
+        self, chunk: Chunk, column: int, verdict: Callable[[str], tuple[str, str] | None]
+    ) -> None:
+        """Suppress the rows of whose cell ``verdict`` gives a code and why; equal cells are judged once."""
+        texts = chunk.raw(column)
+        said = {text: found for text in set(texts) if (found := verdict(text))}
+        for at, text in enumerate(texts) if said else ():
+            if text in said:
+                code, why = said[text]
+                self._suppressed(chunk, at, column=column, code=code, why=why)
+
+    def _ruled(self, rule: SuppressWhen, text: str) -> tuple[str, str] | None:
+        if not self._says_so(rule, text):
+            return None
+        value = f"says {quoted(text.strip())}" if text.strip() else "is empty"
+        return "suppressed.rule", f"{value}, and the profile suppresses such rows"
 
     def _says_so(self, rule: SuppressWhen, text: str) -> bool:
         if rule.says_so(text):
@@ -206,21 +236,22 @@ class Suppressor:
     def _suppress_ids(self, chunk: Chunk) -> None:
         if not self._lists.of_ids:
             return
-        ids = {at: set(self._ids_of(chunk, at)) for at in range(len(chunk.rows)) if at not in chunk.outcomes}
-        listed = self._lists.external_ids({each for of_row in ids.values() for each in of_row})
+        ids = list(zip(*self._ids_of(chunk), strict=True))
+        listed = self._lists.external_ids(set(chain.from_iterable(ids)))
         column = self._mapping.fields.get("externalId")
-        for at, of_row in ids.items():
+        for at, of_row in enumerate(ids) if listed else ():
             if name := next((listed[each] for each in of_row if each in listed), ""):
                 where = None if at in chunk.derived else column
                 why = f"is on the do-not-call list {name}"
                 self._suppressed(chunk, at, column=where, code="suppressed.list", why=why)
 
-    def _ids_of(self, chunk: Chunk, at: int) -> Iterator[str]:
-        """The row's externalId as it is sent, without the profile's prefix, and as it stands in the input."""
-        external_id = chunk.normal["externalId"][at]
-        yield external_id
-        yield external_id.removeprefix(self._profile.external_id.prefix)
-        yield chunk.scalar("externalId")[at].strip()
+    def _ids_of(self, chunk: Chunk) -> Iterator[Iterable[str]]:
+        """The externalIds as they are sent, without the profile's prefix, and as they stand in the input."""
+        external_ids = chunk.normal["externalId"]
+        yield external_ids
+        if prefix := self._profile.external_id.prefix:
+            yield [external_id.removeprefix(prefix) for external_id in external_ids]
+        yield map(str.strip, chunk.scalar("externalId"))
 
     def _suppressed(self, chunk: Chunk, at: int, *, column: int | None, code: str, why: str) -> None:
         if at not in chunk.outcomes:
@@ -230,8 +261,33 @@ class Suppressor:
             )
 
 
+def _flagged(text: str, *, asks_for_leave: bool) -> tuple[str, str] | None:
+    """The code and why, where a do-not-call column's value says not to call, or nobody knows what."""
+    said = fields.call_forbidden(text, asks_for_leave=asks_for_leave)
+    if said is None:
+        why = f"says {quoted(text.strip())}, which is neither yes nor no: not called, to be safe"
+        return "suppressed.unreadable", why
+    return ("suppressed.flag", f"says {quoted(text.strip())}: must not be called") if said else None
+
+
 def _numbers_of(found: Phones) -> tuple[str, ...]:
     return tuple(number.e164 or number.sent for number in found.numbers)
+
+
+def _numbers_of_all(found: Sequence[Phones]) -> list[tuple[str, ...]]:
+    """The same for each row; what stands for a number without E.164 is looked for only where one is."""
+    numbers = [tuple(map(_E164, of_row)) for of_row in map(_NUMBERS, found)]
+    if "" in chain.from_iterable(numbers):
+        return list(map(_numbers_of, found))
+    return numbers
+
+
+def _looked_for(found: Sequence[Phones]) -> list[tuple[str, ...]]:
+    """The numbers of each row in E.164, those beyond the third too, ``""`` for one that has none."""
+    return [
+        tuple(map(_E164, (*numbers, *beyond) if beyond else numbers))
+        for numbers, beyond in zip(map(_NUMBERS, found), map(_BEYOND, found), strict=True)
+    ]
 
 
 def _without(found: Phones, kept: Sequence[Number], listed: dict[str, str]) -> Phones:

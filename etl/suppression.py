@@ -1,36 +1,27 @@
 """Do-not-call lists as indexes on disk, and the numbers and ids of rows looked up in them.
 
-An index is one SQLite file of 64-bit keys (``etl.entries``), 12 bytes an entry, written once and only read
-from then on. It is built beside its place and renamed into it, so that it is whole or not there. Ten million
-entries and a look-up of a chunk of rows take little memory: the file is read where the keys are.
+An index is one file of 64-bit keys (``etl.entries``), 8 bytes an entry, written once and only read from then
+on. Ten million entries and a look-up of a chunk of rows take little memory: the file is read in pieces.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import sqlite3
-from array import array
+import errno
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import msgspec
+import numpy as np
 
-from etl.entries import NumberReader, id_keys, keys_in_hashes, number_key
+from etl.entries import NumberReader, id_keys, keys_of, number_key, spellings
 from etl.errors import DiskFullError, StateError
+from etl.keyfile import DamagedError, KeyFile, KeyFileWriter, Keys
 from etl.records import SuppressionList
 
-_FLUSH = 1_000_000
-"""Keys that are sorted in memory before they are written: neighbours share pages."""
-_PART = 50_000
-_AT_ONCE = 500
-_SCHEMA = """
-PRAGMA page_size=4096; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384;
-CREATE TABLE facts (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
-CREATE TABLE entries (key INTEGER PRIMARY KEY);
-"""
 IDS = "externalIds"
 """The kind of a list of externalIds; all others are of numbers."""
 
@@ -43,54 +34,28 @@ class IndexWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._part = path.with_name(f"{path.name}.part")
-        self._keys = array("q")
+        self._file = KeyFileWriter(path)
 
     def __enter__(self) -> Self:
         with _told(self._path):
-            self._part.unlink(missing_ok=True)
-            self._part.touch(mode=0o600)
-            self._db = sqlite3.connect(self._part, isolation_level=None, check_same_thread=False)
-            self._db.executescript(_SCHEMA)
+            self._file.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._db.close()
-        if kind is not None:
-            self._part.unlink(missing_ok=True)
-            return
         with _told(self._path):
-            with self._part.open("rb") as written:
-                os.fsync(written.fileno())
-            self._part.replace(self._path)
+            self._file.__exit__(kind, error, trace)
 
-    def add(self, keys: Iterable[int]) -> None:
+    def add(self, keys: Keys | Iterable[int]) -> None:
         """Put keys into the index; a key that is there already is no second one."""
-        self._keys.extend(keys)
-        if len(self._keys) >= _FLUSH:
-            self._flush()
+        with _told(self._path):
+            self._file.add(keys)
 
     def note(self, facts: SuppressionList) -> None:
         """Keep what the list is; the last thing to do."""
-        self._flush()
         with _told(self._path):
-            self._db.execute("INSERT INTO facts VALUES ('list', ?)", (msgspec.json.encode(facts),))
-
-    def _flush(self) -> None:
-        import numpy as np  # noqa: PLC0415  -- only who builds an index waits for it
-
-        keys = np.frombuffer(self._keys, dtype=np.int64)
-        keys.sort()
-        with _told(self._path):
-            self._db.execute("BEGIN")
-            for start in range(0, len(keys), _PART):  # as Python's integers they take five times the memory
-                part = keys[start : start + _PART].tolist()
-                self._db.executemany("INSERT OR IGNORE INTO entries VALUES (?)", ((key,) for key in part))
-            self._db.execute("COMMIT")
-        del keys
-        self._keys = array("q")
+            self._file.finish(msgspec.json.encode(facts))
 
 
 class Index:
@@ -99,20 +64,12 @@ class Index:
     def __init__(self, path: Path) -> None:
         self._path = path
         with _told(path):
-            # It is never changed once it is there, so SQLite need not lock it.
-            self._db = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro&immutable=1",
-                uri=True,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            self._db.execute("PRAGMA cache_size=-8192")
-            found = self._db.execute("SELECT value FROM facts WHERE key = 'list'").fetchone()
-            self.facts = msgspec.json.decode(found[0], type=SuppressionList)
+            self._file = KeyFile(path)
+            self.facts = msgspec.json.decode(self._file.facts, type=SuppressionList)
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -120,17 +77,19 @@ class Index:
     def __exit__(self, *_ended: object) -> None:
         self.close()
 
-    def find(self, keys: Iterable[int]) -> set[int]:
+    def find(self, keys: Keys) -> Keys:
         """Those of the keys that are listed."""
-        wanted = sorted(keys)  # neighbours share pages
-        found: set[int] = set()
         with _told(self._path):
-            for start in range(0, len(wanted), _AT_ONCE):
-                part = wanted[start : start + _AT_ONCE]
-                # Only question marks are put in.
-                query = f"SELECT key FROM entries WHERE key IN ({','.join('?' * len(part))})"  # noqa: S608
-                found.update(key for (key,) in self._db.execute(query, part))
-        return found
+            return self._file.find(keys)
+
+
+def is_index(path: Path) -> bool:
+    """Whether there is an index at ``path`` that this version can read."""
+    try:
+        KeyFile(path).close()
+    except (OSError, DamagedError):
+        return False
+    return True
 
 
 class Suppression:
@@ -160,32 +119,30 @@ class Suppression:
 
     def numbers(self, e164s: Iterable[str]) -> dict[str, str]:
         """Number in E.164 → name of the first list that has it, of those that are listed."""
-        if not self._numbers:
-            return {}
-        wanted = list(e164s)
+        asked = _Asked(list(e164s))
         found: dict[str, str] = {}
         for each, index in self._numbers:
-            keys = {e164: keys_in_hashes(e164) if each.hashed else {number_key(e164)} for e164 in wanted}
-            found = _find(keys, [(each, index)]) | found
+            for keys in asked.in_hashes if each.hashed else asked.plain:
+                _note(found, asked.e164s, keys, index=index, name=each.name)
         return found
 
     def external_ids(self, external_ids: Iterable[str]) -> dict[str, str]:
         """ExternalId → name of the first list that has it, of those that are listed."""
-        if not self._ids:
-            return {}
         wanted = list(external_ids)
         found: dict[str, str] = {}
         for each, index in self._ids:
             if each.kind == IDS:
-                keys = {external_id: id_keys(external_id) for external_id in wanted}
+                pairs = [(text, key) for text in wanted for key in id_keys(text)]
             else:
                 read = NumberReader(each.region).read
-                keys = {
-                    external_id: set(map(number_key, read(external_id).numbers))
-                    for external_id in wanted
-                    if external_id.isdecimal()
-                }
-            found = _find(keys, [(each, index)]) | found
+                pairs = [
+                    (text, number_key(e164))
+                    for text in wanted
+                    if text.isdecimal()
+                    for e164 in read(text).numbers
+                ]
+            keys = np.fromiter((key for _, key in pairs), np.int64, len(pairs))
+            _note(found, [text for text, _ in pairs], keys, index=index, name=each.name)
         return found
 
 
@@ -193,24 +150,37 @@ NO_LISTS = Suppression((), ())
 """Where no do-not-call list is in use."""
 
 
-def _find(keys: dict[str, set[int]], indexes: Sequence[tuple[SuppressionList, Index]]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    wanted = {key for of_one in keys.values() for key in of_one}
-    for each, index in indexes:
-        if listed := index.find(wanted):
-            for text, of_one in keys.items():
-                if not listed.isdisjoint(of_one):
-                    found.setdefault(text, each.name)
-    return found
+class _Asked:
+    """Numbers that are looked for, and their keys, each made once however many lists there are."""
+
+    def __init__(self, e164s: list[str]) -> None:
+        self.e164s = e164s
+
+    @cached_property
+    def plain(self) -> list[Keys]:
+        return [keys_of(self.e164s)]
+
+    @cached_property
+    def in_hashes(self) -> list[Keys]:
+        """Their keys in a list of hashes, one array a spelling."""
+        return [*self.plain, *(keys_of(texts) for texts in spellings(self.e164s))]
+
+
+def _note(found: dict[str, str], texts: Sequence[str], keys: Keys, *, index: Index, name: str) -> None:
+    """Keep the list's name for those texts, one a key, whose keys it has, unless another had them."""
+    hits = index.find(keys)
+    if len(hits):
+        for at in np.flatnonzero(np.isin(keys, hits)).tolist():
+            found.setdefault(texts[at], name)
 
 
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Say what SQLite's errors mean for a list's index."""
+    """Say what errors mean for a list's index."""
     try:
         yield
-    except (sqlite3.Error, OSError, msgspec.MsgspecError) as error:
-        if "full" in str(error) or getattr(error, "errno", None) == 28:
+    except (OSError, DamagedError, msgspec.MsgspecError) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
             raise DiskFullError(
                 f"No space is left for the index of a do-not-call list in {path.parent}; free some, and load "
                 "again."

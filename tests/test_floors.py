@@ -49,6 +49,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("2 edges", frozenset({"journal", "obi", "outputs", "simulator", "sources", "undone"})),
     # Tools of one stage, apart from it so that each fits on a page.
     ("2 throw-away files", frozenset({"scratch", "scratchfiles"})),
+    ("2 files that a look-up asks", frozenset({"keyfile"})),
     (
         "2 what a stage works with",
         frozenset({"chunk", "circuit", "dateorder", "forms", "pace", "payload", "state"}),
@@ -98,7 +99,6 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "etl.rowstore",
         "etl.undone",
         "etl.scratch",
-        "etl.suppression",
         "etl.simulator",
         "etl.cli.simulator",
     ),

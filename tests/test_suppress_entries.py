@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from phonenumbers import SUPPORTED_REGIONS, PhoneNumberFormat, example_number, format_number
 
-from etl.entries import NumberReader, hash_key, id_keys, is_hash, is_valid, number_key, reference
+from etl.entries import (
+    NumberReader,
+    hash_key,
+    id_keys,
+    is_hash,
+    is_valid,
+    keys_of,
+    number_key,
+    reference,
+)
 from etl.fields import external_id
 from etl.records import Normal
 
@@ -174,3 +183,32 @@ def test_ids_are_compared_without_case_and_a_salesforce_id_in_both_its_lengths()
 
 def test_a_number_and_an_id_of_the_same_digits_are_two_things() -> None:
     assert number_key(LONDON) not in id_keys(LONDON)
+
+
+# --- many at once -----------------------------------------------------------------------------------------
+
+
+@settings(max_examples=3_000, deadline=None)
+@given(digit_strings(), st.sampled_from(["", " ", "-"]), st.integers(1, 12))
+def test_many_at_once_are_read_as_each_alone(given_digits: tuple[str, str], gap: str, at: int) -> None:
+    region, digits = given_digits
+    reader = NumberReader(region)
+    text = (digits[:at] + gap + digits[at:]).strip()
+    (found,) = reader.plain([text])
+    assert found is None or (found, True) == reader.read(text)
+
+
+@pytest.mark.parametrize("text", ["+442079460123", "+44 20 7946 0123", "020 7946 0123", "442079460123"])
+def test_the_usual_spellings_are_known_by_their_first_digits(text: str) -> None:
+    assert NumberReader("GB").plain([text]) == [(LONDON,)]
+
+
+@pytest.mark.parametrize("text", ["", "abc", "020 7946 0123 x1", "0999", "(020) 79460123", "\u0660" * 10])
+def test_what_is_more_than_digits_is_left_to_be_read_alone(text: str) -> None:
+    assert NumberReader("GB").plain([text]) == [None]
+
+
+def test_keys_of_many_are_the_keys_of_each() -> None:
+    e164s = [f"+4420794601{at:02}" for at in range(50)]
+    assert keys_of(e164s).tolist() == list(map(number_key, e164s))
+    assert keys_of([]).tolist() == []

@@ -368,24 +368,25 @@ def test_an_index_holds_no_number_that_anybody_could_read(prepared: Prepare, sta
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from etl import suppression
+from etl import keyfile, listfiles
 from etl.lists import lists_named
 from etl.profile import Profile
 from etl.state import StateFolder
-suppression._FLUSH = 100
-flush, left = suppression.IndexWriter._flush, [int(sys.argv[1])]
+keyfile._FLUSH = 100
+listfiles._BLOCK = 100
+flush, left = keyfile.KeyFileWriter._flush, [int(sys.argv[1])]
 def counted(self):
     flush(self)
     left[0] -= 1
     if not left[0]:
         os.kill(os.getpid(), signal.SIGKILL)
-suppression.IndexWriter._flush = counted
+keyfile.KeyFileWriter._flush = counted
 lists_named(["dnc.csv"], Profile(), StateFolder(Path("state")), say=print)
 """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize("flushes", [1, 3, 11])
+@pytest.mark.parametrize("flushes", [1, 3, 10])
 def test_a_crash_while_an_index_is_built_leaves_nothing_half(
     flushes: int, own_place: Path, state: StateFolder
 ) -> None:
@@ -395,7 +396,7 @@ def test_a_crash_while_an_index_is_built_leaves_nothing_half(
         [sys.executable, "-c", _KILLED, str(flushes)], capture_output=True, check=False, timeout=60
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    assert not list(state.lists.glob("*.sqlite"))
+    assert not list(state.lists.glob("*.keys"))
     (found,) = lists_named(["dnc.csv"], Profile(), state, say=print)
     assert found.entries == 1_000
     assert listed(state, found, numbers) == numbers
@@ -482,6 +483,29 @@ def test_an_index_that_is_gone_is_made_again_from_the_same_content_only(
     (own_place / "dnc.csv").write_text("Phone\n020 7946 0001\n", encoding="utf-8")
     with pytest.raises(StateError, match=r"dnc\.csv is not what the run began with.*--new-run"):
         keeper.secure([found])
+
+
+def test_an_index_of_another_format_is_made_anew(prepared: Prepare, state: StateFolder) -> None:
+    found = prepared(f"{A}\n")
+    path = state.lists / found.index
+    path.write_bytes(b"SQLite format 3\0" * 300)
+    Lists(state, Profile(), say=print).secure([found])
+    assert listed(state, found) == [A]
+    path.write_bytes(b"SQLite format 3\0" * 300)
+    assert listed(state, prepared(f"{A}\n")) == [A]
+
+
+def test_unreadable_entries_are_told_by_their_lines_in_the_lists_order(prepared: Prepare) -> None:
+    rows = [f"{A},{B}", "abc,", f"{A},12", "x y z,x y z", f"{B},1", "7,7"]
+    found = prepared("Phone,Mobile\n" + "\n".join(rows * 2) + "\n", max_unreadable=99)
+    assert found.unreadable == 14
+    assert found.unreadable_lines == (3, 4, 5, 5, 6)
+
+
+def test_the_first_list_that_has_a_number_is_named(prepared: Prepare, state: StateFolder) -> None:
+    first, second = prepared(f"{A}\n{B}\n", name="1.csv"), prepared(f"{B}\n{C}\n", name="2.csv")
+    with Suppression.opened(state.lists, [first, second]) as suppression:
+        assert suppression.numbers([C, B, A]) == {A: "1.csv", B: "1.csv", C: "2.csv"}
 
 
 def test_a_damaged_index_is_told(prepared: Prepare, state: StateFolder) -> None:
