@@ -91,6 +91,7 @@ class InDoubt(Struct, frozen=True):
 class Journal:
     """The journal of one run; made by ``create``, found again by ``open``.
 
+    ``amended`` says that it changed the outcome of a row that was settled: who has read that must read again.
     Every method raises DiskFullError when there is no space left, StateError when the file is damaged.
     """
 
@@ -99,6 +100,7 @@ class Journal:
         self.path = path
         self.manifest = manifest
         self._durable: bool | None = None
+        self.amended = False
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> Journal:
@@ -170,7 +172,9 @@ class Journal:
 
     def record(self, outcomes: Iterable[RowOutcome]) -> None:
         """Keep outcomes that needed no sending; they are derived again if lost."""
+        outcomes = list(outcomes)
         with self._committed(durable=False):
+            self.amended |= self._count_settled([outcome.row for outcome in outcomes]) > 0
             self._put(outcomes)
 
     def claim(self, batch: Batch) -> None:
@@ -210,13 +214,16 @@ class Journal:
             if unsent:
                 # Their next batch takes the outcome away: this one must not put them in doubt then.
                 self._release(number, unsent)
-            settled = len(rows) - self._count_settled(rows)
+            before = self._count_settled(rows)
+            self.amended |= before > 0
+            settled = len(rows) - before
             self._put(outcomes)
             self._db.execute(_SETTLE, (settled, settled, number))
 
     def reopen(self, outcomes: Sequence[RowOutcome]) -> None:
         """Keep that rows of settled batches are in doubt again, with these outcomes."""
         with self._committed():
+            self.amended |= bool(outcomes)
             self._put(outcomes)
             for outcome in outcomes:
                 query = "SELECT rows FROM batches WHERE number = ?"
@@ -240,9 +247,9 @@ class Journal:
 
     # --- what is known ------------------------------------------------------------------------------
 
-    def outcomes(self) -> Iterator[RowOutcome]:
-        """Every outcome in the order of rows, streamed; ``unknown`` ones too."""
-        for values in self._pages(_NAMES, "1"):
+    def outcomes(self, *, after: int = 0) -> Iterator[RowOutcome]:
+        """Every outcome of the rows ``after`` this one, in order, streamed; ``unknown`` ones too."""
+        for values in self._pages(_NAMES, "1", after=after):
             yield _outcome(values)
 
     def settled_rows(self) -> Iterator[int]:
@@ -293,11 +300,11 @@ class Journal:
 
     # --- inside -------------------------------------------------------------------------------------
 
-    def _pages(self, columns: str, where: str) -> Iterator[Any]:
+    def _pages(self, columns: str, where: str, *, after: int = 0) -> Iterator[Any]:
         """Rows of ``outcomes`` page by page: no cursor stays open over a yield, so writing may go on."""
         # Only our own words are put in.
         query = f"SELECT {columns} FROM outcomes WHERE row > ? AND {where} ORDER BY row LIMIT {_PAGE}"  # noqa: S608
-        last = 0
+        last = after
         while True:
             with _told(self.path):
                 page = self._db.execute(query, (last,)).fetchall()
