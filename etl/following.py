@@ -1,10 +1,10 @@
 """The results of a long run, written while it is sent: a process of its own follows the journal.
 
 Writing results costs a quarter of a load, and nothing of it needs the process that sends: with a second
-processor it takes no time, and beside a distant server it fills the waiting. The follower reads the input once
-more, waits for the outcome of each row in turn, and moves the finished file into place when it is told that the
-run is over. It is a help and no truth: whatever goes wrong with it, or if an outcome was changed that it may
-have written already, the run publishes by itself.
+processor it takes no time, and beside a distant server it fills the waiting. The follower reads the input
+once more, waits for the outcome of each row in turn, and moves the finished file into place when it is told
+that the run is over. It is a help and no truth: whatever goes wrong with it, or if an outcome was changed
+that it may have written already, the run publishes by itself.
 
 ``python -m etl.following`` is the follower. It reads two lines of JSON, what to follow and in the end whether
 the run was stopped, and answers with the tally. Where its input ends before that, the run is no more.
