@@ -247,10 +247,15 @@ class Journal:
 
     # --- what is known ------------------------------------------------------------------------------
 
-    def outcomes(self) -> Iterator[RowOutcome]:
-        """Every outcome in the order of rows, streamed; ``unknown`` ones too."""
+    @property
+    def amended(self) -> bool:
+        """Whether it changed the outcome of a row that was settled: who has read that must read again."""
+        return self._rows.amended
+
+    def outcomes(self, *, after: int = 0) -> Iterator[RowOutcome]:
+        """Every outcome of the rows ``after`` this one, in order, streamed; ``unknown`` ones too."""
         with _told(self.path):
-            yield from self._rows.outcomes()
+            yield from self._rows.outcomes(after=after)
 
     def settled_rows(self) -> Iterator[int]:
         """Rows that need nothing more, in order, streamed; what is written meanwhile may be among them."""

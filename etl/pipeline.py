@@ -11,14 +11,13 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
 from functools import partial
-from pathlib import Path
 
 from etl.campaigns import count_customers, sharpen_clock
 from etl.circuit import CircuitRules
-from etl.errors import InterruptedRunError, StateError, StoppedError
+from etl.errors import InterruptedRunError, StoppedError
 from etl.gathering import Gathering
 from etl.holdings import Holdings, LookUps
-from etl.journal import InDoubt, Journal
+from etl.journal import Journal
 from etl.limits import ErrorLimit
 from etl.link import Link
 from etl.obi import RetryNotice
@@ -148,28 +147,6 @@ def _slow_down(pace: Pace, notice: RetryNotice) -> None:
         pace.rest(notice.wait)
 
 
-def publish(journal: Journal, *, files: Files, stopped: bool) -> Tally:
-    """Write results and rejects of a run from its source and its journal.
-
-    Rows without an outcome are ``unsent`` where the run was ``stopped``, ``unknown`` where they were sent.
-    Raises StateError where a finished run lacks the outcome of a row.
-    """
-    manifest = journal.manifest
-    in_doubt = journal.in_doubt()
-
-    def absent(row: int) -> RowOutcome:
-        return _unsettled(row, in_doubt.get(row), stopped=stopped)
-
-    return reconcile(
-        groups(Path(manifest.source), manifest.spec),
-        Answers(journal.outcomes(), absent),
-        spec=manifest.spec,
-        run=manifest.run,
-        campaign=manifest.campaign.name,
-        files=files,
-    )
-
-
 def rehearse(
     work: Work, *, record: Callable[[list[RowOutcome]], None] = lambda _outcomes: None
 ) -> Counter[RowStatus]:
@@ -244,24 +221,3 @@ async def _claimed(
 async def _stop_when_asked(stop: asyncio.Event, poster: Poster) -> None:
     await stop.wait()
     poster.stop()
-
-
-def _unsettled(row: int, sent: InDoubt | None, *, stopped: bool) -> RowOutcome:
-    if sent is not None:
-        return RowOutcome(
-            row=row,
-            status=RowStatus.UNKNOWN,
-            external_id=sent.external_id,
-            code="unknown.not_settled",
-            error="the row was sent, and the run ended before its outcome was known; `obi resume` looks",
-            attempts=sent.attempts,
-            batch=sent.batch,
-        )
-    if not stopped:
-        raise StateError(f"The journal has no answer for row {row} of a run that is finished.")
-    return RowOutcome(
-        row=row,
-        status=RowStatus.UNSENT,
-        code="unsent.run_ended",
-        error="the run ended before the row was sent",
-    )

@@ -9,7 +9,7 @@ make one answer a row of them:
 3. a row that may change yet (``unknown``, ``unsent``) is in no list, so that deleting it in ``outcomes``
    uncovers nothing.
 
-Transactions are the caller's, and so is what SQLite's errors mean; ``forget`` must be called after a rollback.
+Transactions are the caller's, and so is what SQLite's errors mean. After a rollback, ``forget`` must be called.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sqlite3
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
@@ -53,6 +53,7 @@ _STATUSES = tuple(RowStatus)
 _CODES = {status: code for code, status in enumerate(_STATUSES, start=1)}
 _UNSENT, _UNKNOWN = _CODES[RowStatus.UNSENT], _CODES[RowStatus.UNKNOWN]
 _OPEN = bytes((_UNSENT, _UNKNOWN))
+_NOT_SETTLED = b"\0" + _OPEN
 
 
 class _Numbered(Protocol):
@@ -75,10 +76,14 @@ _heads_in = msgpack.Decoder(list[_Head]).decode
 
 
 class RowStore:
-    """Outcomes in the tables of ``db``. ``empty`` says that they were made just now."""
+    """Outcomes in the tables of ``db``. ``empty`` says that they were made just now.
+
+    ``amended`` says that the outcome of a row was changed that was settled.
+    """
 
     def __init__(self, db: sqlite3.Connection, *, empty: bool) -> None:
         self._db = db
+        self.amended = False
         self._statuses: bytearray | None = bytearray(1) if empty else None  # by row: 0, or its status's code
         self._version = self._data_version() if empty else 0
 
@@ -101,6 +106,7 @@ class RowStore:
             new = sorted({outcome.row: outcome for outcome in new}.values(), key=_row)
             self.put(new)
             return
+        self.amended |= bool(before.strip(_NOT_SETTLED))
         if any(before) or any(code in codes for code in _OPEN):
             self._put_mixed(new, before)
         else:
@@ -196,9 +202,10 @@ class RowStore:
 
     # --- reading ------------------------------------------------------------------------------------
 
-    def outcomes(self) -> Iterator[RowOutcome]:
-        """Every outcome in the order of rows, streamed; what is written meanwhile may be among them."""
-        return _merged(self._lists(_outcomes_in), self._singles(_NAMES, _outcome))
+    def outcomes(self, *, after: int = 0) -> Iterator[RowOutcome]:
+        """Every outcome of the rows ``after`` this one, in order, streamed with what is written meanwhile."""
+        found = _merged(self._lists(_outcomes_in, after=after), self._singles(_NAMES, _outcome, after=after))
+        return dropwhile(lambda outcome: outcome.row <= after, found) if after else found
 
     def heads(self) -> Iterator[_Head]:
         """The same, with the row and its status only."""
@@ -208,10 +215,10 @@ class RowStore:
         """Rows that need nothing more, in order, streamed."""
         return (head.row for head in self.heads() if head.status not in OPEN)
 
-    def _lists(self, decode: Callable[[bytes], list[S]]) -> Iterator[list[S]]:
-        """What the lists hold in the order of rows, in lists that follow each other."""
+    def _lists(self, decode: Callable[[bytes], list[S]], *, after: int = 0) -> Iterator[list[S]]:
+        """What the lists that reach beyond ``after`` hold, in lists that follow each other."""
         waiting: list[S] = []
-        for first, held in self._held():
+        for first, held in self._held(after):
             # No list that comes yet has a row before this one's first.
             ready = bisect_left(waiting, first, key=_row)
             if ready:
@@ -220,17 +227,19 @@ class RowStore:
             waiting = sorted(waiting[ready:] + came, key=_row) if ready < len(waiting) else came
         yield waiting
 
-    def _held(self) -> Iterator[tuple[int, bytes]]:
+    def _held(self, after: int) -> Iterator[tuple[int, bytes]]:
+        query = "SELECT MIN(first) - 1 FROM settled WHERE last > ?"
+        before = self._db.execute(query, (after,)).fetchone()[0] if after else 0
         query = f"SELECT first, outcomes FROM settled WHERE first > ? ORDER BY first LIMIT {_LISTS}"  # noqa: S608
-        return self._pages(query, _LISTS)
+        return self._pages(query, _LISTS, after=after if before is None else before)
 
-    def _singles(self, columns: str, made: Callable[[Any], S]) -> Iterator[S]:
+    def _singles(self, columns: str, made: Callable[[Any], S], *, after: int = 0) -> Iterator[S]:
         query = f"SELECT {columns} FROM outcomes WHERE row > ? ORDER BY row LIMIT {_PAGE}"  # noqa: S608
-        return map(made, self._pages(query, _PAGE))
+        return map(made, self._pages(query, _PAGE, after=after))
 
-    def _pages(self, query: str, size: int) -> Iterator[Any]:
+    def _pages(self, query: str, size: int, *, after: int) -> Iterator[Any]:
         """Records by their first column, page by page: no cursor stays open, so that writing may go on."""
-        last = 0
+        last = after
         while True:
             page = self._db.execute(query, (last,)).fetchall()
             yield from page

@@ -18,11 +18,13 @@ from etl.earlier import earlier_than
 from etl.errors import EtlError, StoppedError
 from etl.expectations import outcome_unexpected, rows_unexpected
 from etl.files import make_way, remember, remove_own
+from etl.following import Follower
 from etl.journal import Journal
 from etl.link import Link
 from etl.loaded import loaded_of, settle_loaded
-from etl.pipeline import deliver, publish, rehearse
+from etl.pipeline import deliver, rehearse
 from etl.progress import Progress
+from etl.publishing import publish
 from etl.quoting import counted
 from etl.readback import read_back, tell_copies
 from etl.reconciler import Files, Tally
@@ -72,6 +74,7 @@ class Sitting:
         self._while_sending = while_sending
         self._repeat = repeat
         self._warnings: list[str] = []
+        self._follower: Follower | None = None
         # A run that has ended has no business with the campaign's status, unless that is asked for now.
         self._ended = journal.state() == "finished"
 
@@ -94,9 +97,13 @@ class Sitting:
             try:
                 await self._expected(work)
                 with self._while_sending():
+                    self._follower = Follower.begin(journal, self._files)
                     await self._send(work)
             except EtlError as error:
                 stopped = error
+            except BaseException:
+                self._unfollow()
+                raise
             finally:
                 self._progress.end()
         tally = await self._published(stopped=stopped is not None)
@@ -174,13 +181,26 @@ class Sitting:
         make_way(files.results, journal)
         if files.rejects:
             make_way(files.rejects, journal)
-        tally = await asyncio.to_thread(publish, journal, files=files, stopped=stopped)
+        tally = await self._followed(stopped=stopped)
+        if tally is None:
+            tally = await asyncio.to_thread(publish, journal, files=files, stopped=stopped)
         remember(files.results, journal)
         if files.rejects and tally.rejects:
             remember(files.rejects, journal)
         elif files.rejects:
             remove_own(files.rejects, journal)
         return tally
+
+    async def _followed(self, *, stopped: bool) -> Tally | None:
+        """The tally of what was written while the rows were sent, None where that did not come to be."""
+        if self._follower is None or self._journal.amended:
+            self._unfollow()
+            return None
+        return await self._follower.finish(stopped=stopped)
+
+    def _unfollow(self) -> None:
+        if self._follower is not None:
+            self._follower.drop()
 
     def _may_activate(self, report: RunReport) -> bool:
         asked = self._settings.activate and (not self._ended or "activate" in self._changed)

@@ -1,0 +1,192 @@
+"""The results of a long run, written while it is sent: a process of its own follows the journal.
+
+Writing results costs a quarter of a load, and nothing of it needs the process that sends: with a second
+processor it takes no time, and beside a distant server it fills the waiting. The follower reads the input
+once more, waits for the outcome of each row in turn, and moves the finished file into place when it is told
+that the run is over. It is a help and no truth: whatever goes wrong with it, or if an outcome was changed
+that it may have written already, the run publishes by itself.
+
+``python -m etl.following`` is the follower. It reads two lines of JSON, what to follow and in the end whether
+the run was stopped, and answers with the tally. Where its input ends before that, the run is no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from etl.errors import EtlError
+from etl.journal import Journal
+from etl.publishing import publish_from
+from etl.reconciler import Files, Tally
+from etl.records import OPEN, RowOutcome, RowStatus
+
+LONG = 50000
+"""Rows from which on a run is followed: below, a second Python starts in vain."""
+
+_PAUSE = 0.1
+_LAST_WORDS = 10.0
+"""Seconds that a follower has to clear its half-written files away."""
+
+
+class _Task(Struct, frozen=True):
+    journal: str
+    results: str
+    rejects: str
+    plain: bool
+    mode: int
+
+
+class Follower:
+    """A process that writes the results of a run: ``begin`` it, and ``finish`` or ``drop`` it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    @classmethod
+    def begin(cls, journal: Journal, files: Files) -> Follower | None:
+        """Follow a run; None where that can't be done, or is not worth it."""
+        if journal.manifest.spec.rows < LONG or os.name != "posix":
+            return None
+        task = _Task(str(journal.path), str(files.results), str(files.rejects or ""), files.plain, files.mode)
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "etl.following"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the run, which tells the follower
+            )
+        except OSError:
+            return None
+        follower = cls(process)
+        follower._say(task)
+        return follower
+
+    async def finish(self, *, stopped: bool) -> Tally | None:
+        """The tally of the finished files; None where they are not written."""
+        self._say(stopped)
+        return await asyncio.to_thread(self._tally)
+
+    def drop(self) -> None:
+        """End it: it writes nothing."""
+        process = self._process
+        with suppress(OSError):
+            if process.stdin and not process.stdin.closed:
+                process.stdin.close()
+        try:
+            process.wait(_LAST_WORDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+    def _say(self, what: object) -> None:
+        pipe = self._process.stdin
+        if pipe is not None:
+            with suppress(OSError):  # it is no more; its exit code says so
+                pipe.write(msgspec.json.encode(what) + b"\n")
+                pipe.flush()
+
+    def _tally(self) -> Tally | None:
+        answer = self._process.stdout.read() if self._process.stdout else b""
+        self.drop()
+        if self._process.returncode:
+            return None
+        return _tally_in(answer)
+
+
+def _tally_in(answer: bytes) -> Tally | None:
+    try:
+        told = msgspec.json.decode(answer, type=dict[str, Any])
+        statuses = Counter({RowStatus(word): count for word, count in told.pop("statuses").items()})
+        return Tally(statuses=statuses, reasons=Counter(told.pop("reasons")), **told)
+    except (msgspec.MsgspecError, LookupError, ValueError, TypeError):
+        return None
+
+
+# --- the other side -------------------------------------------------------------------------------------
+
+
+class _OrphanedError(Exception):
+    """The run is no more."""
+
+
+class _Ending:
+    """Whether the run is over, as its process says on our standard input."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self._heard = threading.Event()
+        self._orphaned = False
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        line = sys.stdin.buffer.readline()
+        if line:
+            self.stopped = msgspec.json.decode(line, type=bool)
+        else:
+            self._orphaned = True
+        self._heard.set()
+
+    def has_come(self, *, within: float = 0.0) -> bool:
+        """Whether the run is over; waits a while for that. Raises _OrphanedError where it is no more."""
+        heard = self._heard.wait(within)
+        if self._orphaned:
+            raise _OrphanedError
+        return heard
+
+
+def follow(journal: Journal, ending: _Ending) -> Iterator[RowOutcome]:
+    """Outcomes in the order of rows, each once it is settled; when the run is over, those that there are."""
+    row = 0
+    over = False
+    while True:
+        for outcome in journal.outcomes(after=row):
+            if not over and (outcome.row != row + 1 or outcome.status in OPEN):
+                break
+            yield outcome
+            row = outcome.row
+        if over:
+            return
+        # What is read from now on is whole, if the run was over before that.
+        over = ending.has_come(within=_PAUSE)
+
+
+def main() -> int:
+    """Write the results of the run that the first line of standard input names; 1 where that failed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Task)
+    files = Files(
+        results=Path(task.results),
+        rejects=Path(task.rejects) if task.rejects else None,
+        plain=task.plain,
+        mode=task.mode,
+    )
+    ending = _Ending()
+    try:
+        with Journal.open(Path(task.journal)) as journal:
+            tally = publish_from(
+                journal, follow(journal, ending), files=files, stopped=lambda: ending.stopped
+            )
+    except (EtlError, _OrphanedError):
+        return 1
+    sys.stdout.buffer.write(msgspec.json.encode(tally))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
