@@ -118,10 +118,10 @@ def national_prefix(numbers: Numbers) -> str:
     return ""
 
 
-def has_placeholder(numbers: Numbers) -> bool:
-    """Whether the numbers are what people type in for want of one, as ``etl.plans`` tells them."""
-    known, free = numbers.national.known.lstrip("0"), numbers.national.free
-    if not free:
+def has_placeholder(digits: Block) -> bool:
+    """Whether the digits are what people type in for want of one, as ``etl.plans`` tells them."""
+    known = digits.known.lstrip("0")
+    if not digits.free:
         return is_placeholder(known)
     if len(set(known[1:])) < 2 or _is_run(known):
         raise Undecided

@@ -67,7 +67,7 @@ class Duplicates:
         self._earlier = earlier
 
     def judge(self, claims: Claims) -> dict[int, Verdict]:
-        """The verdicts on a chunk's rows, by position; there is none for a row of which nothing is to say."""
+        """The verdicts on a chunk's rows, by position; a row without one is sent as it is."""
         ids = Keys.of(list(map(str.casefold, claims.external_ids)))
         numbers = Keys.of_several(claims.numbers)
         odd, met = self._seen.ids.meeting(ids)

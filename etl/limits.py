@@ -37,7 +37,7 @@ class ErrorLimit:
 
     def settled(self, outcomes: Iterable[RowOutcome]) -> None:
         """Count what became of rows."""
-        self._counts.update(outcome.status for outcome in outcomes)
+        self._counts.update([outcome.status for outcome in outcomes])
 
     def enforce(self) -> None:
         """Raise StoppedError where there are more than the limit allows."""

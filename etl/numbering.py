@@ -347,17 +347,18 @@ def _refused(number: PhoneNumber | None, written: _Written) -> Fault:
     if digits.startswith("+00"):
         return Fault("phone.invalid", f"{quoted(text)} begins with a plus and 00: leave only one of them")
     if digits[0] == "+" or plan is None:
-        return Fault("phone.invalid", f"{quoted(text)} {_what_is_wrong(number)}")
+        return Fault("phone.invalid", f"{quoted(text)} {what_is_wrong(number)}")
     if len(digits) <= _LONGEST_SHORT and is_short(digits, plan):
         return _short(text)
     if digits[0] != "0" and _abroad(written) is not None:
         meant = quoted(f"+{digits}")
         reason = f"{quoted(text)} is not a number in {plan.region}: if it is {meant}, write the plus"
         return Fault("phone.ambiguous", reason)
-    return Fault("phone.invalid", f"{quoted(text)} {_what_is_wrong(number)} in {plan.region}")
+    return Fault("phone.invalid", f"{quoted(text)} {what_is_wrong(number)} in {plan.region}")
 
 
-def _what_is_wrong(number: PhoneNumber | None) -> str:
+def what_is_wrong(number: PhoneNumber | None) -> str:
+    """Say why a number is none, by its length and country code alone; None is one that has no parse."""
     match None if number is None else is_possible_number_with_reason(number):
         case ValidationResult.TOO_SHORT:
             return "is too short for a phone number"

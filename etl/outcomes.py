@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from etl.obi.models import ItemResult, StoredCustomer
@@ -14,6 +16,34 @@ def created(item: Item, sent: Batch, stored_id: str) -> RowOutcome:
     warning = "" if stored_id else "the server gave no id, and a look-up did not find the customer"
     outcome = _outcome(item, sent, RowStatus.CREATED, warning=warning)
     return replace(outcome, status_code=201, id=stored_id)
+
+
+def all_created(sent: Batch, results: Sequence[ItemResult]) -> list[RowOutcome] | None:
+    """The outcomes of the ordinary answer, all 201 with an id of its own each; None for any other.
+
+    Nothing of the batch may be in doubt. It is ``created`` for each row, in the time of one.
+    """
+    ids = {result.id for result in results if result.status_code == 201}
+    if len(ids) != len(sent.items) or len(results) != len(ids) or not all(ids) or sent.in_doubt:
+        return None
+    attempts, number, status = sent.attempts, sent.number, RowStatus.CREATED
+    return [
+        RowOutcome(
+            item.row,
+            status,
+            201,
+            result.id or "",
+            item.external_id,
+            item.numbers,
+            "",
+            "",
+            "",
+            item.warning,
+            attempts,
+            number,
+        )
+        for item, result in zip(sent.items, results, strict=True)
+    ]
 
 
 def found(
@@ -107,7 +137,7 @@ def _outcome(
         numbers=item.numbers,
         code=code,
         error=error,
-        warning="; ".join(filter(None, (item.warning, warning))),
+        warning=f"{item.warning}; {warning}" if item.warning and warning else item.warning or warning,
         attempts=sent.attempts,
         batch=sent.number,
     )

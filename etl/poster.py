@@ -194,6 +194,9 @@ class Poster:
             raise
         self._circuit.answered()
         self._pace.well()
+        if ordinary := outcomes.all_created(sent, results):
+            self._keep(sent, ordinary)
+            return None, False
         return await self._settle(sent, results, sent_at=now), False
 
     def _doubt(self, item: Item, *, sent_at: float, until: float) -> Item:
@@ -390,4 +393,5 @@ class Poster:
 
     def _keep(self, batch: Batch, settled: Sequence[RowOutcome]) -> None:
         self._ledger.settle(batch.number, settled)
-        self._on_outcomes([outcome for outcome in settled if outcome.status is not RowStatus.UNKNOWN])
+        unknown = RowStatus.UNKNOWN
+        self._on_outcomes([outcome for outcome in settled if outcome.status is not unknown])

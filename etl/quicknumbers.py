@@ -1,19 +1,20 @@
-"""What ``etl.numbering`` makes of a whole block of numbers at once, where that is a number without a word.
+"""What ``etl.numbering`` makes of a whole block of numbers at once, where that is a number or plainly none.
 
 Floor 1, beneath ``etl.quickphones``. Only what is certain for all numbers of a block is told: what is
-refused, warned of or weighed is for ``etl.numbering`` itself. The order of the questions is its own.
+warned of, weighed, or refused for what it is, is for ``etl.numbering`` itself, whose order of questions this
+is.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from phonenumbers import PhoneNumberType
+from phonenumbers import PhoneNumber, PhoneNumberType
 
 from etl import blocks
 from etl.blocks import Numbers
 from etl.digitpatterns import Block, Undecided
-from etl.numbering import NOT_CALLED, OPEN, OWN_ZEROS, PhoneRules
+from etl.numbering import NOT_CALLED, OPEN, OWN_ZEROS, PhoneRules, what_is_wrong
 from etl.plans import plan_of
 
 _LONGEST_SHORT = 6
@@ -24,6 +25,13 @@ class Beginning(NamedTuple):
 
     e164: str
     sent: str
+
+
+class Refusal(NamedTuple):
+    """Why digits of a block are no numbers: the code of the fault, and its sentence after the quoted text."""
+
+    code: str
+    what: str
 
 
 class BlockReader:
@@ -37,8 +45,10 @@ class BlockReader:
         self._plan = plan_of(region)
         self._home = plan_of(rules.region) or self._plan
 
-    def read(self, written: Block, *, zero_at: int = -1) -> Beginning | None:
-        """Give what all numbers of the block begin with; None where the careful way must be taken.
+    def read(self, written: Block, *, zero_at: int = -1) -> Beginning | Refusal | None:
+        """Give what all numbers of the block begin with, or why none is one.
+
+        None where the careful way must be taken.
 
         ``zero_at`` is the place of a 0 in brackets, which is for callers at home: ``+44 (0)20``. Raises
         Undecided where more digits must be known.
@@ -51,34 +61,61 @@ class BlockReader:
         if known[0] != "+" or known[zero_at] != "0":
             return None
         without = self._read(Block(known[:zero_at] + known[zero_at + 1 :], written.free))
-        return without if without is not None and self._read(written) == without else None
+        return without if isinstance(without, Beginning) and self._read(written) == without else None
 
-    def _read(self, written: Block) -> Beginning | None:
-        if written.length <= _LONGEST_SHORT:
+    def _read(self, written: Block) -> Beginning | Refusal | None:
+        if written.length <= _LONGEST_SHORT or not self._is_one_thing(written):
             return None
         numbers = self._numbers(written)
         kind = None if numbers is None else self._kind(numbers)
-        if numbers is None or kind is None or self._is_doubtful(numbers, written, kind=kind):
+        if numbers is None or kind is None:
+            return self._refused(numbers, written)
+        if self._is_doubtful(numbers, written, kind=kind):
             return None
         if kind in NOT_CALLED and not (kind == PhoneNumberType.PREMIUM_RATE and self._rules.premium):
             return None
-        if blocks.has_placeholder(numbers):
+        if blocks.has_placeholder(numbers.national):
             return None
         return self._in_form(numbers, written)
 
-    def _numbers(self, written: Block) -> Numbers | None:
-        """Give what the digits are, if they can be but one thing."""
-        if written.known[0] == "+":
-            return blocks.abroad(written.after(1))
+    def _is_one_thing(self, written: Block) -> bool:
+        """Whether the digits are international for certain, or national for certain."""
         plan = self._plan
+        if written.known[0] == "+":
+            return True
         if plan is None:
-            return None
-        numbers = blocks.at_home(written, plan.region)
+            return False
         if written.starts_with("00"):
-            return numbers if plan.international == "00" else None
+            return plan.international == "00"
         if written.starts_with(plan.digits):
-            return numbers if plan.trunk == plan.digits else None
-        return numbers if numbers is not None and numbers.code == plan.code else None
+            return plan.trunk == plan.digits
+        numbers = self._numbers(written)
+        return numbers is None or numbers.code == plan.code
+
+    def _numbers(self, written: Block) -> Numbers | None:
+        if written.known[0] == "+" or self._plan is None:
+            return blocks.abroad(written.after(1))
+        return blocks.at_home(written, self._plan.region)
+
+    def _refused(self, numbers: Numbers | None, written: Block) -> Refusal | None:
+        """Say why the digits are no number, where no other reading of them is asked for."""
+        plan = self._plan
+        international = written.known[0] == "+"
+        digits = written.after(1) if international else written
+        mexican = written.starts_with("+521") or (plan is not None and plan.region == "MX")
+        if mexican or blocks.has_placeholder(digits) or (international and digits.starts_with("00")):
+            return None
+        if written.known[0] not in "+0" and self._may_lack_something(written):
+            return None
+        sample = numbers and PhoneNumber(numbers.code, int("1" * numbers.national.length))
+        where = "" if international or plan is None else f" in {plan.region}"
+        return Refusal("phone.invalid", what_is_wrong(sample) + where)
+
+    def _may_lack_something(self, written: Block) -> bool:
+        """Whether digits that are no number are one with a 0 or a plus before them."""
+        with_zero = self._numbers(Block("0" + written.known, written.free))
+        with_plus = blocks.abroad(written)
+        return any(each is not None and self._kind(each) is not None for each in (with_zero, with_plus))
 
     def _kind(self, numbers: Numbers) -> int | None:
         """Give the type of numbers that pass the rules' ``accept``, else None."""

@@ -18,7 +18,9 @@ from typing import NamedTuple
 from etl import phonetext
 from etl.digitpatterns import Block, Undecided
 from etl.phone import CellReading, Number, PhoneRules, Phones, phones_of, read_cell
-from etl.quicknumbers import Beginning, BlockReader
+from etl.quicknumbers import Beginning, BlockReader, Refusal
+from etl.quoting import quoted
+from etl.records import Fault
 
 _MOST_KEPT = 200_000
 """Beginnings that are kept from chunk to chunk; with more than these it starts anew."""
@@ -90,10 +92,14 @@ class PhoneReader:
         odd = [at for at, begin in enumerate(begins) if not begin]
         for at in odd:
             cell = cells[at]
-            number = tables[at].number(digits[at])
-            if number is not None:
-                e164s[at] = number.e164
-            found[at] = number or (self._read(cell, regions[at], countries[at]) if cell.strip() else None)
+            match tables[at].find(digits[at]):
+                case Beginning(e164, sent):
+                    e164s[at] = e164
+                    found[at] = Number(e164, sent)
+                case Refusal(code, what):
+                    found[at] = CellReading((), (Fault(code, f"{quoted(cell)} {what}"),))
+                case _:
+                    found[at] = self._read(cell, regions[at], countries[at]) if cell.strip() else None
         return _Column(found, e164s, odd)
 
     def _row(self, cells: Iterable[tuple[int, Found]]) -> Phones:
@@ -197,7 +203,7 @@ class _Table(dict[str, str]):
         self.sent: dict[str, str] = {}
         self._reader = reader
         self._form = form
-        self._known: dict[str, Beginning | None] = {}
+        self._known: dict[str, Beginning | Refusal | None] = {}
         self._undecided: set[str] = set()
 
     @property
@@ -206,18 +212,19 @@ class _Table(dict[str, str]):
         return len(self) + len(self._known) + len(self._undecided)
 
     def __missing__(self, digits: str) -> str:
-        found = self._beginning(digits, _LEVELS)
-        self[digits], self.sent[digits] = found or ("", "")
-        return self[digits]
+        found = self._find(digits, _LEVELS)
+        begin = found if isinstance(found, Beginning) else _NOTHING
+        self[digits], self.sent[digits] = begin
+        return begin.e164
 
-    def number(self, digits: str) -> Number | None:
-        """Give the number that is not known by its first digits, None where it is read with care."""
-        if digits[:KNOWN] not in self._undecided:
-            return None
-        found = self._beginning(digits, _DEEPER) or self._read(digits)
-        return None if found is None else Number(*found)
+    def find(self, digits: str) -> Beginning | Refusal | None:
+        """Give what becomes of digits whose beginning is not known to be a number's: the whole of it."""
+        part = digits[:KNOWN]
+        if part in self._undecided:
+            return self._find(digits, _DEEPER) or self._read(digits)
+        return self._find(digits, _LEVELS)
 
-    def _beginning(self, digits: str, levels: Iterable[int]) -> Beginning | None:
+    def _find(self, digits: str, levels: Iterable[int]) -> Beginning | Refusal | None:
         """Give what the digits are, by as few of them as decide it."""
         for level in levels:
             part, rest = digits[:level], digits[level:]
@@ -227,16 +234,21 @@ class _Table(dict[str, str]):
                 self._known[part] = self._read(part)
             if part not in self._undecided:
                 found = self._known[part]
-                return found and Beginning(found.e164 + rest, found.sent + rest)
+                return (
+                    Beginning(found.e164 + rest, found.sent + rest) if isinstance(found, Beginning) else found
+                )
         return None
 
-    def _read(self, part: str) -> Beginning | None:
+    def _read(self, part: str) -> Beginning | Refusal | None:
         block = Block(part, self._form.length - len(part))
         try:
             return self._reader.read(block, zero_at=self._form.zero_at)
         except Undecided:
             self._undecided.add(part)
             return None
+
+
+_NOTHING = Beginning("", "")
 
 
 class _Careful(_Table):
@@ -249,7 +261,7 @@ class _Careful(_Table):
     def __missing__(self, digits: str) -> str:
         return ""
 
-    def number(self, digits: str) -> Number | None:  # noqa: ARG002  -- as in every table
+    def find(self, digits: str) -> Beginning | Refusal | None:  # noqa: ARG002  -- as in every table
         return None
 
 

@@ -18,7 +18,7 @@ def excerpt(text: str) -> str:
     """The beginning of a text, without the characters that would break a line or a terminal."""
     text = text.strip()
     shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-    return "".join(char if char.isprintable() else "?" for char in shown)
+    return shown if shown.isprintable() else "".join(char if char.isprintable() else "?" for char in shown)
 
 
 def counted(count: int, noun: str, several: str = "") -> str:

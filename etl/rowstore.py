@@ -9,7 +9,7 @@ make one answer a row of them:
 3. a row that may change yet (``unknown``, ``unsent``) is in no list, so that deleting it in ``outcomes``
    uncovers nothing.
 
-Transactions are the caller's, and so is what SQLite's errors mean. After a rollback, ``forget`` must be called.
+Transactions are the caller's, and so is what SQLite's errors mean; after a rollback, call ``forget``.
 """
 
 from __future__ import annotations

@@ -150,7 +150,7 @@ class Pairs:
         """Keep pairs, in any order."""
         self._file.write(np.column_stack([first, second]).tobytes())
 
-    def several(self, *, at_once: int = 1 << 20) -> int:
+    def several(self, *, at_once: int = 1 << 18) -> int:
         """How many of the first ones have several partners; about ``at_once`` pairs are in memory."""
         pairs = self._file.seek(0, 2) // 16
         parts = -(-pairs // at_once)

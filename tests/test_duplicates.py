@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from msgspec import Struct
@@ -275,3 +276,15 @@ def test_nothing_is_left_of_what_was_claimed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["'; DROP TABLE seen; --", "a\nb", "𝒳", "x" * 5_000])
 def test_any_text_is_a_key(text: str) -> None:
     assert repeats("externalId", claim(1, text), claim(2, text)) == [None, 1]
+
+
+@pytest.mark.parametrize("by", ["externalId", "number", "both", "none"])
+@pytest.mark.parametrize("chunk", [1, 7, 40])
+def test_texts_whose_hashes_meet_are_no_repeats(by: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash alone would lose a lead: with two hashes for all texts the verdicts are the same."""
+    rows = [claim(row, f"id-{row % 30}", f"+4420794600{row:02d}", derived=row % 3 == 0) for row in range(40)]
+    expected = judged(by, rows)
+    monkeypatch.setattr(
+        "etl.seen.hashes_of", lambda texts: np.array([len(text) % 2 for text in texts], np.uint64)
+    )
+    assert judged(by, rows, chunk=chunk) == expected

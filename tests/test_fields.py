@@ -538,3 +538,17 @@ def test_no_text_makes_a_field_raise(text: str) -> None:
         fields.time_zone(text),
     ):
         (found.reason if isinstance(found, Fault) else found.value).encode()
+
+
+@given(
+    cells=st.lists(
+        st.text(st.sampled_from(" 07aEe+-#*?:\n\té\u200bnul/\\."), max_size=6), min_size=1, max_size=4
+    ),
+    prefix=st.sampled_from(["", "p-", "*", "é"]),
+)
+def test_ids_that_are_plain_together_are_so_one_by_one(cells: list[str], prefix: str) -> None:
+    if fields.are_plain_ids(cells, prefix=prefix):
+        assert not any(map(fields.is_no_id, cells))
+        assert [fields.external_id(cell, prefix=prefix) for cell in cells] == [
+            Normal(prefix + cell) for cell in cells
+        ]

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from msgspec.structs import replace
 
+from etl import outcomes
 from etl.circuit import CircuitRules
 from etl.errors import NotAuthorisedError, TooLargeError, UnavailableError, UnknownOutcomeError
 from etl.journal import Journal
@@ -538,3 +539,35 @@ async def test_a_poster_that_is_asked_to_hold_leaves_doubt_alone(bench: Bench) -
     assert bench.statuses == {1: "unknown"}
     assert bench.outcomes[1].status is RowStatus.UNKNOWN
     assert bench.campaign.look_ups == []
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [ItemResult(201, "A"), ItemResult(201, "A")],
+        [ItemResult(201, "A"), ItemResult(201, "")],
+        [ItemResult(201, "A"), ItemResult(201, None)],
+        [ItemResult(201, "A"), ItemResult(200, "B")],
+        [ItemResult(201, "A"), ItemResult(400, "B", "no")],
+        [ItemResult(201, "A")],
+        [ItemResult(201, "A"), ItemResult(201, "B"), ItemResult(201, "C")],
+    ],
+)
+def test_only_an_answer_of_201_with_an_id_of_its_own_each_is_an_ordinary_one(
+    results: list[ItemResult],
+) -> None:
+    items = (Item(1, "a", "+44", b"{}"), Item(2, "b", "+44", b"{}", "w"))
+    assert outcomes.all_created(Batch(number=1, items=items), results) is None
+
+
+def test_an_ordinary_answer_says_of_each_row_what_it_says_of_one() -> None:
+    items = (Item(1, "a", "+44", b"{}"), Item(2, "b", "+45", b"{}", "w"))
+    sent = Batch(number=3, items=items, attempts=2)
+    ordinary = outcomes.all_created(sent, [ItemResult(201, "A"), ItemResult(201, "B")])
+    assert ordinary == [outcomes.created(items[0], sent, "A"), outcomes.created(items[1], sent, "B")]
+
+
+def test_an_answer_for_rows_in_doubt_is_no_ordinary_one() -> None:
+    """Of a row in doubt it may tell more: when the sending before it landed."""
+    sent = Batch(number=1, items=(Item(1, "a", "+44", b"{}", in_doubt=True),))
+    assert outcomes.all_created(sent, [ItemResult(201, "A")]) is None

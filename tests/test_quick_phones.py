@@ -44,7 +44,7 @@ def assert_same(cells: Sequence[tuple[str, ...]], regions: Sequence[str | None],
     return len(cells) * len(columns) - info.hits - info.misses
 
 
-# --- forms of a number ------------------------------------------------------------------------------------
+# --- forms of a number ----------------------------------------
 
 
 def examples(region: str) -> Iterator[PhoneNumber]:
@@ -94,7 +94,7 @@ def test_every_example_number_in_every_form_is_read_as_row_by_row() -> None:
             assert_same(cells, [home] * len(cells), **options)
 
 
-# --- random cells --------------------------------------------------------------------------------------------
+# --- random cells ----------------------------------------
 
 PUNCTUATION = [" ", "-", ".", "", "/", "(", ")", "  ", "+", ","]
 
@@ -272,7 +272,7 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert sum(home.kept for home in reader._homes.values()) < 800
 
 
-# --- the automaton -------------------------------------------------------------------------------------------
+# --- the automaton ----------------------------------------
 
 
 def patterns() -> list[str]:

@@ -108,7 +108,7 @@ class PlainProgress:
     def advance(self, outcomes: Sequence[RowOutcome]) -> None:
         """Say where we are, if the last line is long ago."""
         self._done += len(outcomes)
-        self._counts.update(outcome.status for outcome in outcomes)
+        self._counts.update([outcome.status for outcome in outcomes])
         now = time.monotonic()
         if now - self._told >= _EVERY:
             self._told = now
