@@ -23,6 +23,7 @@ from etl.countries import Countries
 from etl.duplicates import Claims, Duplicates, Repeat
 from etl.forms import Gate, broken_rule, build_schema, rules_of
 from etl.profile import Profile
+from etl.quickphones import PhoneReader
 from etl.quoting import quoted
 from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus
 from etl.suppressing import Suppressor
@@ -344,24 +345,3 @@ def _read_date(
     text: str, zone: str, *, formats: tuple[str, ...], order: str, end: datetime | None
 ) -> Normal | Fault:
     return fields.date(text, formats=formats, order=order, zone=zone, campaign_end=end)
-
-
-class PhoneReader:
-    """Reads the phone cells of many rows."""
-
-    def __init__(self, rules: phone.PhoneRules) -> None:
-        self._rules = rules
-
-    def read(
-        self,
-        columns: Sequence[Sequence[str]],
-        *,
-        regions: Sequence[str | None],
-        countries: Sequence[str],
-        strict: bool = False,
-    ) -> list[phone.Phones]:
-        """The numbers of each row; ``columns`` hold its cells in priority order."""
-        return [
-            phone.read_row(cells, self._rules, region=region, country=country, strict=strict)
-            for cells, region, country in zip(zip(*columns, strict=True), regions, countries, strict=True)
-        ]
