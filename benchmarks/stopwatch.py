@@ -87,7 +87,7 @@ def main() -> None:
     watch(etl.sittings, "publish", RESULTS)
     watch(etl.orders, "spool", "copy")
     watch(etl.runs, "survey_input", "survey")
-    watch(etl.work, "frames", "reading")
+    watch(etl.work, "chunks", "reading")
     watch(etl.work, "decisions", "deciding")
     watch(etl.pipeline, "steps", "bodies and batches")
     began = sum(os.times()[:4])

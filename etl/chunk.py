@@ -1,4 +1,4 @@
-"""The validator's workbench: one frame's rows, column by column, while they are being decided.
+"""The validator's workbench: rows that are decided together, column by column, while they are being decided.
 
 Column lists rather than rows: a list a field costs a tenth of a dictionary a row, and what is done to a whole
 list at once costs a tenth of what is done to a row.
@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import pandas as pd
-
 from etl.columns import Mapping
 from etl.phone import Phones
-from etl.records import Fault, Normal, RowOutcome, RowStatus
+from etl.records import Fault, Normal, RowOutcome, RowStatus, SourceRows
 
 REFUSED = "\0"
 """What a refused value stands as among normal forms: this and its code. No normal form has a NUL in it."""
@@ -33,7 +31,7 @@ class Listed(NamedTuple):
 
 
 class Chunk:
-    """Rows of one frame by position in it (``at``), which is also the order of the source.
+    """Rows of one chunk of the source by position in it (``at``), which is also the order of the source.
 
     ``normal``: field → normal form of each row, ``""`` where there is none, ``REFUSED`` and a code where it
     was refused.
@@ -44,10 +42,10 @@ class Chunk:
     number.
     """
 
-    def __init__(self, frame: pd.DataFrame, mapping: Mapping) -> None:
+    def __init__(self, source: SourceRows, mapping: Mapping) -> None:
         self.mapping = mapping
-        self.rows: list[int] = frame.index.tolist()
-        self.normal: dict[str, list[str]] = {"extra": frame["extra"].tolist()}
+        self.rows = range(source.first, source.first + len(source))
+        self.normal: dict[str, list[str]] = {"extra": source.extras}
         self.e164: list[tuple[str, ...]] = []
         self.phones: list[Phones] = []
         self.sent: list[tuple[str, ...]] = []
@@ -55,16 +53,13 @@ class Chunk:
         self.noted: dict[int, tuple[int, Fault]] = {}
         self.outcomes: dict[int, RowOutcome] = {}
         self.derived: set[int] = set()
-        self._frame = frame
-        self._raw: dict[int, list[str]] = {}
+        self._cells = source.cells
         self._faults: dict[tuple[int, str], tuple[int, Fault]] = {}
         self._warnings: dict[int, list[str]] = {}
 
     def raw(self, column: int) -> list[str]:
-        """The cells of a source column, as written."""
-        if column not in self._raw:
-            self._raw[column] = self._frame[column].tolist()
-        return self._raw[column]
+        """The cells of a source column, as written; not to be changed."""
+        return self._cells[column]
 
     def stripped(self, column: int) -> list[str]:
         """The cells of a source column without the blanks around them."""

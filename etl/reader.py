@@ -18,8 +18,8 @@ from etl.sources import GROUP_ROWS, GROUP_SIZE, open_source, rows_of
 if TYPE_CHECKING:
     import pandas as pd
 
-_FRAME_SIZE = 8_000_000
-"""Characters that a frame holds at most, but for its last row."""
+_CHUNK_SIZE = 8_000_000
+"""Characters that a chunk holds at most, but for its last row."""
 
 
 def rows(path: Path, spec: SourceSpec) -> Iterator[SourceRow]:
@@ -61,16 +61,22 @@ def groups(
         yield SourceRows(first, lines, {at: flat[at::width] for at in own}, extras)
 
 
+def chunks(
+    path: Path, spec: SourceSpec, *, chunk_rows: int = 10_000, chunk_cells: int = 250_000
+) -> Iterator[SourceRows]:
+    """The same in groups of up to ``chunk_rows``, as they are decided; fewer where rows are wide or long."""
+    return groups(path, spec, rows=chunk_rows, cells=chunk_cells, size=_CHUNK_SIZE)
+
+
 def frames(
     path: Path, spec: SourceSpec, *, chunk_rows: int = 10_000, chunk_cells: int = 250_000
 ) -> Iterator[pd.DataFrame]:
-    """The same groups as frames of up to ``chunk_rows``, fewer where rows are wide or their cells long.
+    """The same chunks as frames, for whoever works on raw rows in pandas.
 
     The index ``row`` is the row's number (int64). Columns are the positions of ``spec.columns`` (``str``, an
     empty cell is ``""`` and never NA), then ``line`` (int64) and ``extra`` (``str``). Raises as ``rows``.
     """
-    for group in groups(path, spec, rows=chunk_rows, cells=chunk_cells, size=_FRAME_SIZE):
-        yield frame_of(group)
+    return map(frame_of, chunks(path, spec, chunk_rows=chunk_rows, chunk_cells=chunk_cells))
 
 
 def frame_of(group: SourceRows) -> pd.DataFrame:

@@ -13,8 +13,6 @@ from functools import lru_cache, partial
 from itertools import repeat
 from operator import attrgetter
 
-import pandas as pd
-
 from etl import fields, phone
 from etl.areacodes import without_local_parts
 from etl.chunk import NO_ID, REFUSED, Chunk, is_blank
@@ -25,7 +23,7 @@ from etl.forms import Gate, broken_rule, build_schema, rules_of
 from etl.profile import Profile
 from etl.quickphones import PhoneReader
 from etl.quoting import quoted
-from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus
+from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus, SourceRows
 from etl.suppressing import Suppressor
 from etl.suppression import NO_LISTS, Suppression
 from etl.vocabulary import dialled
@@ -83,11 +81,11 @@ class Validator:
             now=now or datetime.now(UTC),
         )
 
-    def decide(self, frame: pd.DataFrame) -> list[Decided]:
-        """The answer for each row of a reader's frame, in its order."""
-        if frame.empty:
+    def decide(self, source: SourceRows) -> list[Decided]:
+        """The answer for each of the reader's rows, in their order."""
+        if not source:
             return []
-        chunk = Chunk(frame, self.mapping)
+        chunk = Chunk(source, self.mapping)
         self._normalise(chunk)
         self._judge(chunk)
         self._suppressor.suppress(chunk)

@@ -24,7 +24,7 @@ from etl.journal import InDoubt, Journal
 from etl.obi.models import moment
 from etl.payload import items_of
 from etl.profile import Profile
-from etl.reader import frames
+from etl.reader import chunks
 from etl.records import Batch, Customer, Item, Manifest, RowOutcome, RowStatus, SourceSpec, SuppressionList
 from etl.seen import Seen
 from etl.settings import Settings
@@ -113,8 +113,8 @@ def decisions(work: Work) -> Generator[list[Decided], None, None]:
             campaign_end=moment(work.campaign_end),
             suppression=suppression,
         )
-        for frame in frames(work.source, work.spec):
-            yield validator.decide(frame)
+        for rows in chunks(work.source, work.spec):
+            yield validator.decide(rows)
         work.findings["shared_numbers"] = seen.shared()
 
 

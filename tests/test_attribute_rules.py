@@ -16,7 +16,7 @@ from etl.errors import ProfileError
 from etl.forms import rule_tests
 from etl.patterns import LONGEST, matcher
 from etl.profile import AttributeRule, Profile, SourceRules
-from etl.reader import frames
+from etl.reader import chunks
 from etl.records import Customer, RowOutcome
 from etl.seen import Seen
 from etl.survey import survey
@@ -38,7 +38,7 @@ def decide(tmp_path: Path) -> Any:
                 mapping=map_columns(spec.columns, profile),
                 duplicates=Duplicates(seen, by="none"),
             )
-            return [answer for frame in frames(path, spec) for answer in validator.decide(frame)]
+            return [answer for rows in chunks(path, spec) for answer in validator.decide(rows)]
 
     return run
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
@@ -14,7 +13,7 @@ from etl.columns import map_columns
 from etl.duplicates import Duplicates
 from etl.fields import call_forbidden, yes_no
 from etl.profile import Profile
-from etl.records import Customer, RowOutcome, RowStatus
+from etl.records import Customer, RowOutcome, RowStatus, SourceRows
 from etl.seen import Seen
 from etl.validator import Validator
 
@@ -26,12 +25,10 @@ def decided(tmp_path: Path, header: Sequence[str], *cells: str, **tables: Any) -
     """The answer for one row."""
     profile = Profile.model_validate({"region": "GB"} | tables)
     mapping = map_columns(list(enumerate(header)), profile)
-    frame = pd.DataFrame(
-        {at: [cell] for at, cell in enumerate(cells)} | {"extra": [""]}, index=[1], dtype="str"
-    )
+    source = SourceRows(1, [2], {at: [cell] for at, cell in enumerate(cells)}, [""])
     with Seen(tmp_path) as seen:
         validator = Validator(profile=profile, mapping=mapping, duplicates=Duplicates(seen, by="externalId"))
-        (answer,) = validator.decide(frame)
+        (answer,) = validator.decide(source)
     return answer
 
 

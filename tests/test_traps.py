@@ -12,7 +12,7 @@ from etl.columns import Mapping, fit, map_columns
 from etl.duplicates import Duplicates
 from etl.errors import InputError, ProfileError
 from etl.profile import GUESSED, Profile
-from etl.reader import frames
+from etl.reader import chunks
 from etl.records import Customer, SourceSpec
 from etl.seen import Seen
 from etl.sources import footer_line
@@ -50,7 +50,7 @@ def decided(path: Path, profile: Profile = GB) -> list[Decided]:
             mapping=map_columns(spec.columns, profile),
             duplicates=Duplicates(seen, by="externalId"),
         )
-        return [answer for frame in frames(path, spec) for answer in validator.decide(frame)]
+        return [answer for rows in chunks(path, spec) for answer in validator.decide(rows)]
 
 
 def dialled(path: Path) -> list[tuple[str, ...]]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -20,7 +19,7 @@ from etl.duplicates import Duplicates
 from etl.entries import id_keys, number_key
 from etl.fields import derived_external_id
 from etl.profile import Profile
-from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus, SuppressionList
+from etl.records import Customer, Fault, Normal, RowOutcome, RowStatus, SourceRows, SuppressionList
 from etl.seen import Seen
 from etl.suppression import IndexWriter, Suppression
 from etl.validator import Decided, Validator
@@ -32,14 +31,16 @@ NOW = datetime(2027, 3, 1, tzinfo=UTC)
 Row = Sequence[str]
 
 
-def frame_of(
+def source_of(
     rows: Sequence[Row], *, width: int, first: int = 1, extra: Sequence[str] | None = None
-) -> pd.DataFrame:
-    """What the reader would give for these rows (see ``etl.reader.frames``)."""
-    data: dict[int | str, Any] = {at: pd.array([row[at] for row in rows], dtype="str") for at in range(width)}
-    data["line"] = pd.array(range(first + 1, first + 1 + len(rows)), dtype="int64")
-    data["extra"] = pd.array(list(extra or [""] * len(rows)), dtype="str")
-    return pd.DataFrame(data, index=pd.RangeIndex(first, first + len(rows), name="row"))
+) -> SourceRows:
+    """What the reader would give for these rows."""
+    return SourceRows(
+        first,
+        list(range(first + 1, first + 1 + len(rows))),
+        {at: [row[at] for row in rows] for at in range(width)},
+        list(extra or [""] * len(rows)),
+    )
 
 
 @contextmanager
@@ -96,7 +97,7 @@ def decided(
             answer
             for start in range(0, len(rows), size)
             for answer in validator.decide(
-                frame_of(
+                source_of(
                     rows[start : start + size],
                     width=len(header),
                     first=start + 1,
@@ -649,10 +650,10 @@ def test_what_becomes_of_a_value_does_not_depend_on_its_neighbours(odd: str) -> 
 
 def test_an_empty_frame_has_no_answers() -> None:
     with validating() as validator:
-        assert list(validator.decide(frame_of([], width=3))) == []
+        assert list(validator.decide(source_of([], width=3))) == []
 
 
-def test_rows_keep_their_numbers_in_later_frames() -> None:
+def test_rows_keep_their_numbers_in_later_chunks() -> None:
     found = decided(("1", A, ""), ("2", "x", ""), ("3", B, ""), ("4", "y", ""), chunk=2)
     assert [each.row for each in found] == [1, 2, 3, 4]
     assert words(found) == ["customer", "invalid", "customer", "invalid"]
@@ -666,9 +667,9 @@ def test_duplicates_thirty_thousand_rows_apart_are_found(by: str) -> None:
         found = [
             answer
             for first in range(0, 30_000, 10_000)
-            for answer in validator.decide(frame_of(rows[first : first + 10_000], width=3, first=first + 1))
+            for answer in validator.decide(source_of(rows[first : first + 10_000], width=3, first=first + 1))
         ]
-        (last,) = validator.decide(frame_of([again], width=3, first=30_001))
+        (last,) = validator.decide(source_of([again], width=3, first=30_001))
     assert len(found) == 30_000
     assert isinstance(last, RowOutcome)
     assert (last.status, last.row) == (RowStatus.DUPLICATE, 30_001)
@@ -859,7 +860,7 @@ def test_an_invalid_row_is_no_suppressed_one_and_a_suppressed_one_claims_its_id(
 @pytest.fixture
 def bench() -> Chunk:
     rows = [("7", A, ""), ("8", B, "")]
-    return Chunk(frame_of(rows, width=3, first=41), map_columns(list(enumerate(HEADER)), Profile()))
+    return Chunk(source_of(rows, width=3, first=41), map_columns(list(enumerate(HEADER)), Profile()))
 
 
 def test_the_workbench_keeps_normal_forms_defaults_and_refusals_apart(bench: Chunk) -> None:
