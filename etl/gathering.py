@@ -22,6 +22,9 @@ from etl.records import Batch, RowOutcome
 _SOON = 0.005
 """Seconds after which what waits is committed by itself: where requests take long, nothing else may come."""
 
+_MOMENT = 0.001
+"""Seconds that a batch waits for others to share its commit: the disk takes about as long for each."""
+
 
 class Gathering:
     """Writes to ``journal``: outcomes and claims soon, the rest at once, all of it in the order it came in.
@@ -35,6 +38,7 @@ class Gathering:
         self._journal = journal
         self._waiting: list[Callable[[], None]] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._leaving: asyncio.Future[None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -61,9 +65,18 @@ class Gathering:
         """Keep the outcomes of rows of a batch."""
         self._soon(partial(self._journal.settle, number, outcomes))
 
-    def sent(self, number: int, *, at: float, offset: float | None) -> None:
-        """Keep that the batch is about to leave; it may as soon as this returns."""
-        self._now(partial(self._journal.sent, number, at=at, offset=offset))
+    async def sent(self, number: int, *, at: float, offset: float | None) -> None:
+        """Keep that the batch is about to leave; it may once this returns.
+
+        Batches that are about to leave within a moment share a commit.
+        """
+        self._waiting.append(partial(self._journal.sent, number, at=at, offset=offset))
+        if self._leaving is None:
+            loop = asyncio.get_running_loop()
+            self._leaving = loop.create_future()
+            loop.call_later(_MOMENT, self._let_go)
+        # Shielded: one that is cancelled must not take the others with it.
+        await asyncio.shield(self._leaving)
 
     def returned(self, number: int) -> None:
         """Keep that the batch was certainly not processed."""
@@ -94,6 +107,19 @@ class Gathering:
             for each in writes:
                 each()
         self._waiting.clear()
+
+    def _let_go(self) -> None:
+        """Commit for those that wait to leave, and let them, or raise there what went wrong."""
+        leaving, self._leaving = self._leaving, None
+        if leaving is None:
+            return
+        try:
+            self.flush()
+        except BaseException as error:  # noqa: BLE001  -- theirs, whatever it is
+            leaving.set_exception(error)
+            leaving.exception()  # all who wait may be cancelled
+        else:
+            leaving.set_result(None)
 
     def _on_time(self) -> None:
         self._timer = None

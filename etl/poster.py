@@ -169,7 +169,7 @@ class Poster:
     async def _send(self, batch: Batch) -> tuple[Batch | None, bool]:
         """Send once; gives the rows that are not settled, if any, and whether there was no answer."""
         now = self._clock()
-        self._ledger.sent(batch.number, at=now, offset=self._offset())
+        await self._ledger.sent(batch.number, at=now, offset=self._offset())
         sent = replace(batch, attempts=batch.attempts + 1)
         try:
             results = await self._customers.add_list(

@@ -59,7 +59,7 @@ class LookUps(Protocol):
 class Ledger(Protocol):
     """Where each step is kept before it counts (``etl.journal``)."""
 
-    def sent(self, number: int, *, at: float, offset: float | None) -> None:
+    async def sent(self, number: int, *, at: float, offset: float | None) -> None:
         """Keep that the batch is about to leave, and by which clocks."""
 
     def returned(self, number: int) -> None:

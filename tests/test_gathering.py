@@ -56,12 +56,12 @@ async def test_a_sending_is_on_disk_when_it_may_leave_and_with_it_all_that_came_
 ) -> None:
     with Gathering(journal) as ledger:
         ledger.claim(batch_of(1, 1, 2))
-        ledger.sent(1, at=10.0, offset=None)
+        await ledger.sent(1, at=10.0, offset=None)
         assert sorted(disk.in_doubt()) == [1, 2]
         ledger.settle(1, created(1, 2))
         ledger.claim(batch_of(2, 3))
         assert sorted(disk.in_doubt()) == [1, 2], "as if the process had died before the answer"
-        ledger.sent(2, at=20.0, offset=None)
+        await ledger.sent(2, at=20.0, offset=None)
         assert sorted(disk.in_doubt()) == [3]
         assert list(disk.settled_rows()) == [1, 2]
 
@@ -102,16 +102,52 @@ async def test_what_could_not_be_written_is_written_with_the_next_and_nothing_is
 
     ledger = Gathering(journal)
     ledger.claim(batch_of(1, *range(1, 101)))
-    ledger.sent(1, at=10.0, offset=None)
+    await ledger.sent(1, at=10.0, offset=None)
     room(1)  # as many as there are
     ledger.settle(1, [replace(each, error="x" * 500) for each in created(*range(1, 101))])
     await asyncio.sleep(0.02)
     assert len(disk.in_doubt()) == 100
     ledger.claim(batch_of(2, 101))
     with pytest.raises(DiskFullError):
-        ledger.sent(2, at=20.0, offset=None)
+        await ledger.sent(2, at=20.0, offset=None)
     assert len(disk.in_doubt()) == 100
     room(100_000)
-    ledger.sent(2, at=30.0, offset=None)
+    await ledger.sent(2, at=30.0, offset=None)
     assert sorted(disk.in_doubt()) == [101]
     assert disk.counts() == {RowStatus.CREATED: 100}
+
+
+async def test_batches_that_leave_in_one_moment_share_a_commit(journal: Journal, disk: Journal) -> None:
+    commits: list[str] = []
+    journal._db.set_trace_callback(commits.append)
+    with Gathering(journal) as ledger:
+        for number in range(1, 9):
+            ledger.claim(batch_of(number, number))
+        await asyncio.gather(*(ledger.sent(number, at=10.0, offset=None) for number in range(1, 9)))
+        assert sorted(disk.in_doubt()) == list(range(1, 9))
+    assert commits.count("COMMIT") == 1
+
+
+async def test_one_that_is_cancelled_before_it_leaves_takes_no_other_with_it(
+    journal: Journal, disk: Journal
+) -> None:
+    with Gathering(journal) as ledger:
+        leaving = []
+        for number in (1, 2):
+            ledger.claim(batch_of(number, number))
+            leaving.append(asyncio.create_task(ledger.sent(number, at=10.0, offset=None)))
+        await asyncio.sleep(0)
+        leaving[0].cancel()
+        await leaving[1]
+        assert sorted(disk.in_doubt()) == [1, 2]
+    assert leaving[0].cancelled()
+
+
+async def test_all_that_would_leave_together_are_told_what_went_wrong(journal: Journal) -> None:
+    ledger = Gathering(journal)
+    journal._db.execute("PRAGMA max_page_count = 1")  # as many as there are
+    ledger.settle(3, [replace(each, error="x" * 500) for each in created(*range(1, 101))])
+    told = await asyncio.gather(
+        *(ledger.sent(number, at=10.0, offset=None) for number in (1, 2)), return_exceptions=True
+    )
+    assert [type(each) for each in told] == [DiskFullError, DiskFullError]

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from etl import outcomes
 from etl.circuit import CircuitRules
 from etl.errors import NotAuthorisedError, TooLargeError, UnavailableError, UnknownOutcomeError
+from etl.gathering import Gathering
 from etl.journal import Journal
 from etl.obi.models import ItemResult, StoredCustomer
 from etl.pace import Pace
@@ -169,10 +170,14 @@ class Bench:
         pass
 
     async def post(self, *batches: Batch, at_once: int = 1, **rules: Any) -> None:
+        with Gathering(self.journal) as ledger:
+            await self._post(ledger, *batches, at_once=at_once, **rules)
+
+    async def _post(self, ledger: Gathering, *batches: Batch, at_once: int, **rules: Any) -> None:
         poster = Poster(
             customers=self.campaign,
             look_ups=self.campaign,
-            ledger=self.journal,
+            ledger=ledger,
             campaign_id="C",
             rules=PostRules(**{"backoff": 0.0} | rules),
             pace=Pace(at_once, at_once),
@@ -187,7 +192,7 @@ class Bench:
         async def given() -> AsyncIterator[Batch]:
             for batch in batches:
                 if not batch.in_doubt:
-                    self.journal.claim(batch)
+                    ledger.claim(batch)
                 yield batch
 
         await poster.run(given())
