@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import chain, compress, islice
+from operator import attrgetter
 
-from etl.obi.models import Attribute, Attributes, DialingMode, NewCustomer, StoredCustomer, decode, encode
+from etl.obi.models import (
+    Attribute,
+    Attributes,
+    DialingMode,
+    NewCustomer,
+    StoredCustomer,
+    decode,
+    encode,
+    encode_text,
+)
 from etl.records import Customer, Item
 
 _CLOCK_SLACK = 5.0
@@ -24,37 +36,94 @@ def items_of(
     One form or the other, never both: the interface's document ignores the attributes beside ``numbers``.
     ``marker`` is one more attribute, which says what run it came with.
     """
-    marked = (Attribute(*marker),) if marker else ()
     items = []
-    for each in customers:
-        numbers = ";".join(each.numbers)
-        if "" in each.values:
-            attributes = tuple(Attribute(name, value) for name, value in each.attributes)
-        else:
-            attributes = tuple(map(Attribute, each.names, each.values))
-        attributes += marked
-        if as_attributes:
-            attributes += tuple(map(Attribute, _PHONES, each.numbers))
-        body = encode(
-            NewCustomer(
-                each.external_id,
-                "" if as_attributes else numbers,
-                each.date,
-                each.agent_id,
-                _MODES[each.dialing_mode],
-                each.preview_time,
-                each.priority,
-                each.time_zone,
-                Attributes(attributes) if attributes else None,
-            )
-        )
-        items.append(Item(each.row, each.external_id, numbers, body, each.warning))
+    rest = iter(customers)
+    while part := list(islice(rest, _AT_ONCE)):
+        all_plain = _are_plain(chain.from_iterable((each.external_id, *each.values) for each in part))
+        form = _form(part[0].names) if all_plain and not (as_attributes or marker) else ""
+        for each in part:
+            numbers = ";".join(each.numbers)
+            names, values = each.names, each.values
+            if form and names is part[0].names and "" not in values and _MORE(each) == _NO_MORE:
+                body = (form % (each.external_id, numbers, *values)).encode()
+                items.append(Item(each.row, each.external_id, numbers, body, each.warning))
+                continue
+            if "" in values:
+                names, values = tuple(compress(names, values)), tuple(filter(None, values))
+            if marker:
+                names, values = (*names, marker[0]), (*values, marker[1])
+            if as_attributes:
+                names, values = (*names, *_PHONES[: len(each.numbers)]), (*values, *each.numbers)
+            plain = all_plain or _are_plain((each.external_id, *values))
+            write = _filled_in if plain else _encoded
+            body = write(each, "" if as_attributes else numbers, names=names, values=values)
+            items.append(Item(each.row, each.external_id, numbers, body, each.warning))
     return items
 
+
+_AT_ONCE = 200
+"""Customers whose texts are looked at together."""
 
 _PHONES = ("Phone1", "Phone2", "Phone3")
 _MODES = {None: None} | {str(mode): mode for mode in (DialingMode.PREVIEW, DialingMode.PREDICTIVE)}
 """The modes of customers, which are two of a campaign's three."""
+
+_MORE = attrgetter("date", "agent_id", "dialing_mode", "preview_time", "priority", "time_zone")
+_NO_MORE = (None,) * 6
+
+
+def _encoded(customer: Customer, numbers: str, *, names: Sequence[str], values: Sequence[str]) -> bytes:
+    attributes = tuple(map(Attribute, names, values))
+    return encode(
+        NewCustomer(
+            customer.external_id,
+            numbers,
+            customer.date,
+            customer.agent_id,
+            _MODES[customer.dialing_mode],
+            customer.preview_time,
+            customer.priority,
+            customer.time_zone,
+            Attributes(attributes) if attributes else None,
+        )
+    )
+
+
+def _are_plain(texts: Iterable[str]) -> bool:
+    """Whether JSON writes all of these texts as they are."""
+    joined = "".join(texts)
+    return joined.isprintable() and '"' not in joined and "\\" not in joined
+
+
+def _filled_in(customer: Customer, numbers: str, *, names: tuple[str, ...], values: Sequence[str]) -> bytes:
+    """The same for plain texts, in half the time: customers of an input are of few forms."""
+    found = (customer.external_id, numbers or None, *_MORE(customer))
+    there = tuple(each is not None for each in found)
+    return (_form(names, there) % (*compress(found, there), *values)).encode()
+
+
+@lru_cache(maxsize=4096)
+def _form(names: tuple[str, ...], there: tuple[bool, ...] = (True, True)) -> str:
+    """The body of customers with these attributes and these of the fields, ``%s`` for each value."""
+    fields = [f'"{name}":{mark}' for name, mark in compress(_FIELDS, there)]
+    quoted = [encode_text(name).replace("%", "%%") for name in names]
+    attributes = ",".join(f'{{"name":{name},"value":"%s"}}' for name in quoted)
+    if attributes:
+        fields.append(f'"attributes":{{"attribute":[{attributes}]}}')
+    return f"{{{','.join(fields)}}}"
+
+
+_FIELDS = (
+    ("externalId", '"%s"'),
+    ("numbers", '"%s"'),
+    ("date", '"%s"'),
+    ("agentId", '"%s"'),
+    ("dialingMode", '"%s"'),
+    ("previewTime", "%s"),
+    ("priority", "%s"),
+    ("timeZone", '"%s"'),
+)
+"""Fields of a customer in the order in which they are written, and how."""
 
 
 def item_of(

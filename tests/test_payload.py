@@ -11,7 +11,7 @@ from msgspec import json
 from msgspec.structs import replace
 
 from etl.obi.models import StoredCustomer
-from etl.payload import customer_of, differences, is_of_this_run, item_of, server_times
+from etl.payload import customer_of, differences, is_of_this_run, item_of, items_of, server_times
 from etl.records import Customer
 
 A, B, C = "+442079460000", "+442079460001", "+493023125000"
@@ -250,3 +250,37 @@ def test_of_two_readings_of_one_offset_the_larger_is_the_better_one(at_sending: 
 @pytest.mark.parametrize("by_now", [-3_597.0, 1.0, 5.0, 3_603.0])
 def test_where_our_clock_was_set_meanwhile_each_time_goes_by_its_own_reading(by_now: float) -> None:
     assert times(at_sending=3.0, by_now=by_now) == (1_003.0, 1_100.0 + by_now)
+
+
+_TEXTS = st.text(max_size=5) | st.text(alphabet='a"\\%s{}é\x7f\u2028 ', max_size=5)
+_CUSTOMERS = st.builds(
+    Customer,
+    row=st.integers(1, 9),
+    external_id=_TEXTS.filter(bool),
+    numbers=st.lists(st.sampled_from([A, B, C]), min_size=1, max_size=3).map(tuple),
+    date=st.none() | st.just("2027-03-01T12:00:00Z"),
+    agent_id=st.none() | st.just("A" * 32),
+    dialing_mode=st.sampled_from([None, "PREVIEW", "PREDICTIVE"]),
+    preview_time=st.none() | st.integers(0, 2**31 - 1),
+    priority=st.none() | st.integers(0, 9),
+    time_zone=st.none() | st.just("Europe/Berlin"),
+    names=st.just(("City", 'Sc"ore %s', "Größe")),
+    values=st.tuples(_TEXTS, _TEXTS, _TEXTS),
+    warning=st.just(""),
+)
+
+
+@given(
+    customers=st.lists(_CUSTOMERS, max_size=5),
+    as_attributes=st.booleans(),
+    marker=st.none() | st.just(("obi%run", "20261124-1")),
+)
+def test_bodies_that_are_filled_in_are_those_that_are_encoded(
+    customers: list[Customer], marker: tuple[str, str] | None, *, as_attributes: bool
+) -> None:
+    made = [item.body for item in items_of(customers, as_attributes=as_attributes, marker=marker)]
+    alone = [item_of(each, as_attributes=as_attributes, marker=marker).body for each in customers]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("etl.payload._are_plain", lambda _texts: False)
+        encoded = [item.body for item in items_of(customers, as_attributes=as_attributes, marker=marker)]
+    assert made == alone == encoded

@@ -404,6 +404,11 @@ def decode(body: bytes) -> NewCustomer:
     return _decode(body)
 
 
+def encode_text(text: str) -> str:
+    """The JSON string (with its quotation marks) that stands for a text."""
+    return _encode(text).decode()
+
+
 def encode(what: NewCustomer | CampaignUpdate) -> bytes:
     """The JSON object (UTF-8) that stands for a customer, or a campaign's update, in a request."""
     return _encode(what)
