@@ -6,27 +6,25 @@ once more, waits for the outcome of each row in turn, and moves the finished fil
 that the run is over. It is a help and no truth: whatever goes wrong with it, or if an outcome was changed
 that it may have written already, the run publishes by itself.
 
-``python -m etl.following`` is the follower. It reads two lines of JSON, what to follow and in the end whether
+The follower runs ``main``. It reads two lines of JSON, what to follow and in the end whether
 the run was stopped, and answers with the tally. Where its input ends before that, the run is no more.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from etl import apart
 from etl.errors import EtlError
 from etl.journal import Journal
 from etl.publishing import publish_from
@@ -37,8 +35,6 @@ LONG = 50000
 """Rows from which on a run is followed: below, a second Python starts in vain."""
 
 _PAUSE = 0.1
-_LAST_WORDS = 10.0
-"""Seconds that a follower has to clear its half-written files away."""
 
 
 class _Task(Struct, frozen=True):
@@ -58,55 +54,24 @@ class Follower:
     @classmethod
     def begin(cls, journal: Journal, files: Files) -> Follower | None:
         """Follow a run; None where that can't be done, or is not worth it."""
-        if journal.manifest.spec.rows < LONG or os.name != "posix":
+        if journal.manifest.spec.rows < LONG:
             return None
         task = _Task(str(journal.path), str(files.results), str(files.rejects or ""), files.plain, files.mode)
-        try:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "etl.following"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the run, which tells the follower
-            )
-        except OSError:
-            return None
-        follower = cls(process)
-        follower._say(task)
-        return follower
+        process = apart.begin("etl.following", task)
+        return cls(process) if process else None
 
     async def finish(self, *, stopped: bool) -> Tally | None:
         """The tally of the finished files; None where they are not written."""
-        self._say(stopped)
+        apart.say(self._process, stopped)
         return await asyncio.to_thread(self._tally)
 
     def drop(self) -> None:
         """End it: it writes nothing."""
-        process = self._process
-        with suppress(OSError):
-            if process.stdin and not process.stdin.closed:
-                process.stdin.close()
-        try:
-            process.wait(_LAST_WORDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout:
-            process.stdout.close()
-
-    def _say(self, what: object) -> None:
-        pipe = self._process.stdin
-        if pipe is not None:
-            with suppress(OSError):  # it is no more; its exit code says so
-                pipe.write(msgspec.json.encode(what) + b"\n")
-                pipe.flush()
+        apart.end(self._process)
 
     def _tally(self) -> Tally | None:
         answer = self._process.stdout.read() if self._process.stdout else b""
-        self.drop()
-        if self._process.returncode:
-            return None
-        return _tally_in(answer)
+        return _tally_in(answer) if apart.end(self._process) == 0 else None
 
 
 def _tally_in(answer: bytes) -> Tally | None:
@@ -168,7 +133,7 @@ def follow(journal: Journal, ending: _Ending) -> Iterator[RowOutcome]:
 
 def main() -> int:
     """Write the results of the run that the first line of standard input names; 1 where that failed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    apart.ignore_signals()
     task = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Task)
     files = Files(
         results=Path(task.results),
@@ -186,7 +151,3 @@ def main() -> int:
         return 1
     sys.stdout.buffer.write(msgspec.json.encode(tally))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

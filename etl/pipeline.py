@@ -30,8 +30,9 @@ from etl.reader import groups
 from etl.reconciler import Answers, Files, Tally, reconcile
 from etl.records import Batch, RowOutcome, RowStatus, SourceRow
 from etl.settings import Settings
+from etl.steps import Step, steps
 from etl.validator import Decided
-from etl.work import Step, Work, ahead, decisions, marker_of, steps
+from etl.work import Work, ahead, decisions, marker_of
 
 
 async def deliver(

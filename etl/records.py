@@ -173,7 +173,7 @@ class Customer(Struct, frozen=True, gc=False):
         return tuple((name, value) for name, value in zip(self.names, self.values, strict=True) if value)
 
 
-class Item(Struct, frozen=True, gc=False):
+class Item(Struct, frozen=True, gc=False, array_like=True):
     """A customer as the very bytes that stand for it in a request, and what its sendings came to.
 
     Beside the ``body`` stands what its outcome will say of it: ``row``, ``external_id``, ``numbers`` (with

@@ -48,6 +48,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("2 lines of CSV", frozenset({"csvlines"})),
     ("2 edges", frozenset({"journal", "obi", "outputs", "simulator", "sources", "undone"})),
     # Tools of one stage, apart from it so that each fits on a page.
+    ("2 processes that help", frozenset({"apart"})),
     ("2 throw-away files", frozenset({"scratch", "scratchfiles"})),
     ("2 files that a look-up asks", frozenset({"keyfile"})),
     (
@@ -70,6 +71,8 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("4 a do-not-call list", frozenset({"listfiles"})),
     ("4 the work of a run", frozenset({"lists", "work"})),
     ("4 answers of a run", frozenset({"publishing"})),
+    ("4 rows decided by a process of its own", frozenset({"deciding"})),
+    ("4 what is still to be done", frozenset({"steps"})),
     ("4 the pipeline", frozenset({"pipeline"})),
     ("4 reading back", frozenset({"readback"})),
     ("4 deleting customers", frozenset({"deletions"})),

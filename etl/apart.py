@@ -1,0 +1,81 @@
+"""Processes of our own that help a long run: each reads what to do from its standard input.
+
+They are never needed: whatever becomes of one, the run does without it. Where there is only one processor,
+none is started.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+_START = """
+import importlib, sys
+sys.path.append(sys.argv[1])
+sys.exit(importlib.import_module(sys.argv[2]).main())
+"""
+
+_LAST_WORDS = 10.0
+"""Seconds that a process has to clear up, once it has no input any more."""
+
+
+def begin(module: str, task: object) -> subprocess.Popen[bytes] | None:
+    """Start the ``main`` of a module of ours, the task its first line of input; None where it can't be done.
+
+    It has our modules from where we have them, and nothing from the working folder.
+    """
+    if os.name != "posix" or processors() < 2:
+        return None
+    try:
+        process = subprocess.Popen(  # noqa: S603  -- our own module
+            [sys.executable, "-P", "-c", _START, str(Path(__file__).parents[1]), module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the run, which ends us
+        )
+    except OSError:
+        return None
+    say(process, task)
+    return process
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def say(process: subprocess.Popen[bytes], what: object) -> None:
+    """Give the process one more line of JSON."""
+    with suppress(OSError):  # it is no more; its exit code says so
+        if process.stdin:
+            process.stdin.write(msgspec.json.encode(what) + b"\n")
+            process.stdin.flush()
+
+
+def end(process: subprocess.Popen[bytes], *, at_once: bool = False) -> int:
+    """Close its input and wait for its end, or bring it about; gives the exit code."""
+    with suppress(OSError):
+        if process.stdin:
+            process.stdin.close()
+    if at_once:
+        process.kill()
+    try:
+        process.wait(_LAST_WORDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout:
+        process.stdout.close()
+    return process.returncode
+
+
+def ignore_signals() -> None:
+    """In such a process: the run is who is interrupted."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

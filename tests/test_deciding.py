@@ -1,0 +1,164 @@
+"""What a process of its own decides is what the run would decide, whatever becomes of that process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl import apart, deciding, following
+from etl.errors import InputError
+from etl.journal import Journal
+from etl.orders import Order
+from etl.profile import GUESSED
+from etl.runs import Runner
+from etl.settings import Settings
+from etl.simulator import PREVIEW_CAMPAIGN, Fault, Simulator
+from etl.state import StateFolder
+from etl.work import Portion, Work, portions
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="a second process decides on POSIX only")
+
+Answers = Callable[[str | Path], list[dict[str, str]]]
+MakeSettings = Callable[..., Settings]
+
+BRITISH = GUESSED.model_copy(update={"region": "GB"})
+ROWS = 230
+
+
+def lead(row: int) -> str:
+    number = "nonsense" if row % 20 == 0 else f"020 7946 {row:04}"
+    return f"{'A1' if row % 37 == 0 else f'A{row}'},{number},020 7946 9999,Name {row}\n"
+
+
+@pytest.fixture
+def leads(own_place: Path) -> Path:
+    path = own_place / "leads.csv"
+    path.write_text("Lead ID,Phone,Mobile,Name\n" + "".join(map(lead, range(1, ROWS + 1))), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "processors", lambda: 2)
+    monkeypatch.setattr(deciding, "LONG", 1)
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """The processes that were started to decide."""
+    processes: list[subprocess.Popen[bytes]] = []
+    begin = apart.begin
+
+    def watched(module: str, task: object) -> subprocess.Popen[bytes] | None:
+        process = begin(module, task)
+        assert process
+        processes.append(process)
+        return process
+
+    monkeypatch.setattr(apart, "begin", watched)
+    return processes
+
+
+@pytest.fixture
+async def run(
+    leads: Path, settings_for: MakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    """The journal of a run that is done, and its work."""
+    with monkeypatch.context() as patch:
+        patch.setattr(deciding, "LONG", 10**9)
+        async with Simulator() as simulator:
+            settings = settings_for(simulator.base_url)
+            order = Order(input=str(leads), profile=BRITISH, campaign=PREVIEW_CAMPAIGN)
+            report = await Runner(settings).load(order)
+    with StateFolder(settings.state_dir).open(report.run) as journal:
+        yield journal, Work.of(journal.manifest, settings, scratch=tmp_path)
+
+
+def had(given: Iterator[Portion]) -> list[Portion]:
+    return list(given)
+
+
+async def test_another_process_decides_the_same(
+    run: tuple[Journal, Work], begun: list[subprocess.Popen[bytes]]
+) -> None:
+    journal, work = run
+    marker = ("run", "1")
+    with closing(deciding.portions_of(work, journal.path, marker=marker)) as given:
+        apart_from_us = had(given)
+    found = dict(work.findings)
+    assert apart_from_us == had(portions(work, marker=marker))
+    assert found == work.findings == {"shared_numbers": 1}
+    assert [process.returncode for process in begun] == [-9]  # it is not waited for once all is told
+
+
+async def test_what_a_process_that_dies_did_not_tell_is_decided_here(
+    run: tuple[Journal, Work], begun: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, work = run
+    # Many chunks, so that it dies between two of them.
+    expected = had(portions(work, marker=None))
+    frames_of = deciding._frames_of
+
+    def dying(process: subprocess.Popen[bytes]) -> Iterator[Any]:
+        yield from islice(frames_of(process), 1)
+        process.kill()
+
+    monkeypatch.setattr(deciding, "_frames_of", dying)
+    work.findings.clear()
+    assert had(deciding.portions_of(work, journal.path, marker=None)) == expected
+    assert work.findings == {"shared_numbers": 1}
+    assert len(begun) == 1
+
+
+@pytest.mark.parametrize(
+    "output", [b"", b"\x05\0\0\0\0\0\0\0ab", b"\x02\0\0\0\0\0\0\0\xc1\xc1", b"noise", b"\xff" * 9]
+)
+async def test_what_it_writes_that_is_no_chunk_ends_it(
+    run: tuple[Journal, Work], monkeypatch: pytest.MonkeyPatch, output: bytes
+) -> None:
+    journal, work = run
+
+    def odd(_module: str, _task: object) -> subprocess.Popen[bytes]:
+        escaped = "".join(f"\\{byte:03o}" for byte in output)
+        return subprocess.Popen(["/usr/bin/printf", escaped], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    monkeypatch.setattr(apart, "begin", odd)
+    assert had(deciding.portions_of(work, journal.path, marker=None)) == had(portions(work, marker=None))
+
+
+async def test_an_error_there_is_told_as_it_would_be_here(run: tuple[Journal, Work]) -> None:
+    journal, work = run
+    source = work.source.read_bytes()
+    work.source.write_bytes(source.replace(b"Name 200\n", b'"Name 200\n'))
+    with pytest.raises(InputError, match="never closed"):
+        had(deciding.portions_of(work, journal.path, marker=None))
+
+
+async def test_a_run_whose_rows_are_decided_apart_is_the_same_run(
+    leads: Path, settings_for: MakeSettings, answers_in: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "LONG", 1)
+    free = ("obi_run", "obi_id", "obi_attempts", "obi_batch", "obi_warning")
+    told = []
+    for long in (10**9, 1):
+        monkeypatch.setattr(deciding, "LONG", long)
+        faults = [Fault(mode="504_after_commit", path="/list", nth=2)]
+        async with Simulator(faults=faults) as simulator:
+            settings = settings_for(simulator.base_url, batch_size=7, on_unknown="hold")
+            order = Order(input=str(leads), profile=BRITISH, campaign=PREVIEW_CAMPAIGN, new_run=True)
+            first = await Runner(settings).load(order)
+            assert first.counts["unknown"] > 0
+            report = await Runner(settings, changed={"on_unknown": "verify"}).resume(first.run)
+            assert report is not None
+            assert report.counts == {"created": 224, "duplicate": 6}
+            assert simulator.count(PREVIEW_CAMPAIGN) == 224
+        rows = answers_in(report.results)
+        told.append([{name: row[name] for name in row if name not in free} for row in rows])
+    assert told[0] == told[1]
