@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -22,6 +23,9 @@ import msgspec
 
 import etl.cli
 import etl.cli.telling
+import etl.deciding
+import etl.following
+import etl.gathering
 import etl.journal
 import etl.orders
 import etl.pipeline
@@ -80,9 +84,12 @@ def _on_the_clock(part: str) -> Iterator[None]:
 
 
 def main() -> None:
-    """Run ``obi`` watched."""
+    """Run ``obi`` watched, all of it in this process."""
+    etl.deciding.LONG = etl.following.LONG = sys.maxsize
     for name in WRITES:
         watch(etl.journal.Journal, name, JOURNAL)
+    for name in ("_now", "_soon", "_let_go"):
+        watch(etl.gathering.Gathering, name, JOURNAL)
     watch(etl.cli.telling.PlainProgress, "advance", PROGRESS)
     watch(etl.sittings, "publish", RESULTS)
     watch(etl.orders, "spool", "copy")

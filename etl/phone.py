@@ -148,10 +148,18 @@ def read_cell(text: str, rules: PhoneRules, *, region: str | None = None, countr
         found = _read_cell(shapes.plain_text(text), context)
     if context.without_zero:
         found = _zeros_weighed(found, context)
+    warnings = tuple(context.warnings)
+    if len(found) == 1:  # as nearly always
+        (only,) = found
+        return (
+            CellReading((), (only,), warnings)
+            if isinstance(only, Fault)
+            else CellReading((only,), (), warnings)
+        )
     return CellReading(
-        tuple(each for each in found if isinstance(each, Number)),
-        tuple(each for each in found if isinstance(each, Fault)),
-        tuple(context.warnings),
+        tuple([each for each in found if isinstance(each, Number)]),
+        tuple([each for each in found if isinstance(each, Fault)]),
+        warnings,
     )
 
 
@@ -238,6 +246,8 @@ def _read_list(text: str, context: Context) -> Sequence[Number | Fault]:
         context.warnings.append(f"the extension {match['extension']} was left out")
         text = match["head"]
     for separator in ",/":
+        if separator not in text:
+            continue
         parts = [part.strip() for part in text.split(separator)]
         parts = [part for part in parts if not _is_nothing(part)]
         if len(parts) < 2 or not all(map(_DIGIT.search, parts)):

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from msgspec import Struct
 
 from etl.duplicates import Claims, Duplicates, Repeat, Verdict
@@ -250,6 +250,7 @@ def test_a_number_under_two_ids_is_counted_once_and_repeats_of_an_id_are_not() -
     assert shared([claim(1, "7", A), claim(2, "8", A)], by="number") == 1
 
 
+@settings(deadline=None)
 @given(rows=claims, chunk=st.integers(1, 7))
 def test_the_numbers_under_several_ids_are_those_of_a_plain_count(
     rows: list[tuple[str, list[str], bool]], chunk: int

@@ -12,7 +12,7 @@ import pytest
 from etl.gathering import Gathering
 from etl.limits import ErrorLimit
 from etl.pipeline import _claimed
-from etl.work import Step
+from etl.steps import Step
 
 
 async def test_a_run_that_is_cancelled_while_a_frame_is_worked_out_ends_its_reader_in_order() -> None:
