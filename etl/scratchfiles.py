@@ -6,6 +6,7 @@ The files have no name, so that nothing is left of them, whatever ends the proce
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import BufferedRandom
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -35,6 +36,12 @@ def scratch_file(folder: Path) -> BufferedRandom:
     return TemporaryFile(dir=folder)
 
 
+def thrown_away(file: BufferedRandom) -> None:
+    """Close it, also where what it has still to write finds no room: nobody reads that any more."""
+    with suppress(OSError):
+        file.close()
+
+
 class Prints:
     """Which rows may hold a text: of each text half its hash, and the row; eight bytes.
 
@@ -49,7 +56,7 @@ class Prints:
     def close(self) -> None:
         """Let go of memory and disk."""
         self._runs.clear()
-        self._file.close()
+        thrown_away(self._file)
 
     def add(self, hashes: Words, rows: Rows) -> None:
         """Keep that each row holds a text of that hash."""
@@ -79,7 +86,7 @@ class Prints:
 
     def _on_disk(self, run: Words) -> Words:
         start = self._file.seek(0, 2)
-        run.tofile(self._file)
+        self._file.write(run.tobytes())  # NumPy's own way does not say that the disk is full
         self._file.flush()
         return np.memmap(self._file, np.uint64, "r", start, run.shape)
 
@@ -102,7 +109,7 @@ class Texts:
 
     def close(self) -> None:
         """Let go of the disk."""
-        self._file.close()
+        thrown_away(self._file)
 
     def add(self, rows: Rows, texts: Sequence[str]) -> None:
         """Keep the text of each row; all rows come after those that are there."""
@@ -144,7 +151,7 @@ class Pairs:
 
     def close(self) -> None:
         """Let go of the disk."""
-        self._file.close()
+        thrown_away(self._file)
 
     def add(self, first: Words, second: Words) -> None:
         """Keep pairs, in any order."""

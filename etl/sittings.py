@@ -30,6 +30,7 @@ from etl.readback import read_back, tell_copies
 from etl.reconciler import Files, Tally
 from etl.records import OPEN, RowStatus, RunReport, SuppressionList
 from etl.reports import has_open_rows, run_report, with_loaded
+from etl.scratch import told_when_full
 from etl.settings import Settings
 from etl.state import StateFolder
 from etl.undone import undoing_of
@@ -96,7 +97,7 @@ class Sitting:
             )
             try:
                 await self._expected(work)
-                with self._while_sending():
+                with self._while_sending(), told_when_full(scratch.parent):
                     self._follower = Follower.begin(journal, self._files)
                     await self._send(work)
             except EtlError as error:

@@ -37,7 +37,8 @@ def _copied(source: Path | BinaryIO | str, part: Path) -> None:
         else:
             with _opened_for_copy(source) as stream:
                 for chunk in _read(stream, source):
-                    copy.write(chunk)
+                    with _writing(part):  # what goes wrong here is nothing that is wrong with the source
+                        copy.write(chunk)
         copy.flush()
         os.fsync(copy.fileno())
 

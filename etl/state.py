@@ -29,6 +29,7 @@ from yarl import URL
 from etl.errors import DiskFullError, LockedError, StateError
 from etl.journal import Journal
 from etl.records import Manifest
+from etl.scratch import told_when_full
 
 JOURNAL = "journal.sqlite"
 SOURCE = "source"
@@ -110,13 +111,14 @@ class StateFolder:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder for throw-away files."""
+        """A folder for throw-away files. Raises DiskFullError where they find no room."""
         path = self._incoming / secrets.token_hex(8)
-        path.mkdir(mode=0o700)
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
+        with told_when_full(self._incoming):
+            path.mkdir(mode=0o700)
+            try:
+                yield path
+            finally:
+                shutil.rmtree(path, ignore_errors=True)
 
     def new_run(self) -> tuple[str, Path]:
         """A name that sorts by time, and its folder."""

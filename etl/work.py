@@ -23,6 +23,7 @@ from etl.payload import items_of
 from etl.profile import Profile
 from etl.reader import chunks
 from etl.records import Customer, Item, Manifest, RowOutcome, SourceSpec, SuppressionList
+from etl.scratch import told_when_full
 from etl.seen import Seen
 from etl.settings import Settings
 from etl.suppression import Suppression
@@ -86,8 +87,12 @@ class Work(Struct, frozen=True, kw_only=True):
 
 
 def decisions(work: Work) -> Generator[list[Decided], None, None]:
-    """Every row decided, chunk by chunk, in order: a customer to send, or the outcome without sending."""
+    """Every row decided, chunk by chunk, in order: a customer to send, or the outcome without sending.
+
+    Raises DiskFullError where the folder ``scratch`` has no room.
+    """
     with (
+        told_when_full(work.scratch.parent),
         Seen(work.scratch) as seen,
         Suppression.opened(work.indexes, work.lists) as suppression,
         Earlier(work.scratch / "earlier.sqlite") as earlier,
