@@ -6,8 +6,8 @@ once more, waits for the outcome of each row in turn, and moves the finished fil
 that the run is over. It is a help and no truth: whatever goes wrong with it, or if an outcome was changed
 that it may have written already, the run publishes by itself.
 
-``python -m etl.following`` is the follower. It reads two lines of JSON, what to follow and in the end whether
-the run was stopped, and answers with the tally. Where its input ends before that, the run is no more.
+``main`` is the follower. It reads two lines of JSON, what to follow and in the end whether the run was
+stopped, and answers with the tally. Where its input ends before it has answered, the run is no more.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 from msgspec import Struct
@@ -58,12 +58,12 @@ class Follower:
     @classmethod
     def begin(cls, journal: Journal, files: Files) -> Follower | None:
         """Follow a run; None where that can't be done, or is not worth it."""
-        if journal.manifest.spec.rows < LONG or os.name != "posix":
+        if journal.manifest.spec.rows < LONG or os.name != "posix" or not _has_python():
             return None
         task = _Task(str(journal.path), str(files.results), str(files.rejects or ""), files.plain, files.mode)
         try:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "etl.following"],
+            process = subprocess.Popen(  # noqa: S603  -- our own program
+                [sys.executable, "-c", _program()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -109,6 +109,19 @@ class Follower:
         return _tally_in(answer)
 
 
+def _has_python() -> bool:
+    """Whether ``sys.executable`` runs Python: that of a frozen program is the program."""
+    return bool(sys.executable) and not getattr(sys, "frozen", False)
+
+
+def _program() -> str:
+    """The follower, with our own search path: ``-m`` would look into the current folder first.
+
+    There may stand another package of our name, or of one that we import, and it would be run.
+    """
+    return f"import sys; sys.path[:] = {sys.path!r}; from etl.following import main; sys.exit(main())"
+
+
 def _tally_in(answer: bytes) -> Tally | None:
     try:
         told = msgspec.json.decode(answer, type=dict[str, Any])
@@ -128,26 +141,31 @@ class _OrphanedError(Exception):
 class _Ending:
     """Whether the run is over, as its process says on our standard input."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: IO[bytes]) -> None:
         self.stopped = False
+        self._told = told
         self._heard = threading.Event()
         self._orphaned = False
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        line = sys.stdin.buffer.readline()
-        if line:
+        if line := self._told.readline():
             self.stopped = msgspec.json.decode(line, type=bool)
-        else:
-            self._orphaned = True
+            self._heard.set()
+            self._told.readline()  # the run's process holds it open until it has our answer
+        self._orphaned = True
         self._heard.set()
 
-    def has_come(self, *, within: float = 0.0) -> bool:
+    def has_come(self, *, within: float) -> bool:
         """Whether the run is over; waits a while for that. Raises _OrphanedError where it is no more."""
         heard = self._heard.wait(within)
+        self.still_wanted()
+        return heard
+
+    def still_wanted(self) -> None:
+        """Raise _OrphanedError where nobody waits for the files: what stands in their place may be newer."""
         if self._orphaned:
             raise _OrphanedError
-        return heard
 
 
 def follow(journal: Journal, ending: _Ending) -> Iterator[RowOutcome]:
@@ -158,9 +176,11 @@ def follow(journal: Journal, ending: _Ending) -> Iterator[RowOutcome]:
         for outcome in journal.outcomes(after=row):
             if not over and (outcome.row != row + 1 or outcome.status in OPEN):
                 break
+            ending.still_wanted()
             yield outcome
             row = outcome.row
         if over:
+            ending.still_wanted()
             return
         # What is read from now on is whole, if the run was over before that.
         over = ending.has_come(within=_PAUSE)
@@ -169,14 +189,16 @@ def follow(journal: Journal, ending: _Ending) -> Iterator[RowOutcome]:
 def main() -> int:
     """Write the results of the run that the first line of standard input names; 1 where that failed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Task)
+    # Without a buffer: Python aborts where it ends while a thread waits in one.
+    told = open(0, "rb", buffering=0)  # noqa: SIM115  -- standard input, for as long as we are
+    task = msgspec.json.decode(told.readline(), type=_Task)
     files = Files(
         results=Path(task.results),
         rejects=Path(task.rejects) if task.rejects else None,
         plain=task.plain,
         mode=task.mode,
     )
-    ending = _Ending()
+    ending = _Ending(told)
     try:
         with Journal.open(Path(task.journal)) as journal:
             tally = publish_from(
@@ -186,7 +208,3 @@ def main() -> int:
         return 1
     sys.stdout.buffer.write(msgspec.json.encode(tally))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
