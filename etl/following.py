@@ -6,8 +6,8 @@ once more, waits for the outcome of each row in turn, and moves the finished fil
 that the run is over. It is a help and no truth: whatever goes wrong with it, or if an outcome was changed
 that it may have written already, the run publishes by itself.
 
-The follower runs ``main``. It reads two lines of JSON, what to follow and in the end whether
-the run was stopped, and answers with the tally. Where its input ends before that, the run is no more.
+``main`` is the follower. It reads two lines of JSON, what to follow and in the end whether the run was
+stopped, and answers with the tally. Where its input ends before it has answered, the run is no more.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 from msgspec import Struct
@@ -31,7 +31,7 @@ from etl.publishing import publish_from
 from etl.reconciler import Files, Tally
 from etl.records import OPEN, RowOutcome, RowStatus
 
-LONG = 50000
+LONG = 50_000
 """Rows from which on a run is followed: below, a second Python starts in vain."""
 
 _PAUSE = 0.1
@@ -93,26 +93,31 @@ class _OrphanedError(Exception):
 class _Ending:
     """Whether the run is over, as its process says on our standard input."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: IO[bytes]) -> None:
         self.stopped = False
+        self._told = told
         self._heard = threading.Event()
         self._orphaned = False
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        line = sys.stdin.buffer.readline()
-        if line:
+        if line := self._told.readline():
             self.stopped = msgspec.json.decode(line, type=bool)
-        else:
-            self._orphaned = True
+            self._heard.set()
+            self._told.readline()  # the run's process holds it open until it has our answer
+        self._orphaned = True
         self._heard.set()
 
-    def has_come(self, *, within: float = 0.0) -> bool:
+    def has_come(self, *, within: float) -> bool:
         """Whether the run is over; waits a while for that. Raises _OrphanedError where it is no more."""
         heard = self._heard.wait(within)
+        self.still_wanted()
+        return heard
+
+    def still_wanted(self) -> None:
+        """Raise _OrphanedError where nobody waits for the files: what stands in their place may be newer."""
         if self._orphaned:
             raise _OrphanedError
-        return heard
 
 
 def follow(journal: Journal, ending: _Ending) -> Iterator[RowOutcome]:
@@ -123,9 +128,11 @@ def follow(journal: Journal, ending: _Ending) -> Iterator[RowOutcome]:
         for outcome in journal.outcomes(after=row):
             if not over and (outcome.row != row + 1 or outcome.status in OPEN):
                 break
+            ending.still_wanted()
             yield outcome
             row = outcome.row
         if over:
+            ending.still_wanted()
             return
         # What is read from now on is whole, if the run was over before that.
         over = ending.has_come(within=_PAUSE)
@@ -134,14 +141,16 @@ def follow(journal: Journal, ending: _Ending) -> Iterator[RowOutcome]:
 def main() -> int:
     """Write the results of the run that the first line of standard input names; 1 where that failed."""
     apart.ignore_signals()
-    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Task)
+    # Without a buffer: Python aborts where it ends while a thread waits in one.
+    told = open(0, "rb", buffering=0)  # noqa: SIM115  -- standard input, for as long as we are
+    task = msgspec.json.decode(told.readline(), type=_Task)
     files = Files(
         results=Path(task.results),
         rejects=Path(task.rejects) if task.rejects else None,
         plain=task.plain,
         mode=task.mode,
     )
-    ending = _Ending()
+    ending = _Ending(told)
     try:
         with Journal.open(Path(task.journal)) as journal:
             tally = publish_from(

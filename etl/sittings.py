@@ -179,10 +179,14 @@ class Sitting:
     async def _published(self, *, stopped: bool) -> Tally:
         """Write results and rejects; those of this run's earlier sittings are replaced."""
         journal, files = self._journal, self._files
-        make_way(files.results, journal)
-        if files.rejects:
-            make_way(files.rejects, journal)
-        tally = await self._followed(stopped=stopped)
+        try:
+            make_way(files.results, journal)
+            if files.rejects:
+                make_way(files.rejects, journal)
+            tally = await self._followed(stopped=stopped)
+        except BaseException:
+            self._unfollow()
+            raise
         if tally is None:
             tally = await asyncio.to_thread(publish, journal, files=files, stopped=stopped)
         remember(files.results, journal)

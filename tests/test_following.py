@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from msgspec import json
 
-from etl import following
+from etl import apart, following, sittings
 from etl.following import Follower
 from etl.journal import Journal
 from etl.orders import Order
@@ -39,6 +39,11 @@ ROWS = 230
 def lead(row: int) -> str:
     number = "nonsense" if row % 20 == 0 else f"020 7946 {row:04}"
     return f"{'A1' if row % 37 == 0 else f'A{row}'},{number},=Name {row}\n"
+
+
+@pytest.fixture(autouse=True)
+def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "processors", lambda: 2)
 
 
 @pytest.fixture
@@ -151,6 +156,95 @@ async def test_a_follower_whose_run_is_gone_leaves_nothing_behind(
         follower.drop()
     assert follower._process.returncode == 1
     assert not list(place.iterdir())
+
+
+async def begun(settings: Settings, leads: Path, files: Files) -> Follower:
+    """A follower of a run that is finished, which nobody has told it yet."""
+    report = await load(settings, leads)
+    with StateFolder(settings.state_dir).open(report.run) as journal:
+        follower = Follower.begin(journal, files)
+    assert follower
+    return follower
+
+
+async def test_what_nobody_waits_for_any_more_is_not_put_in_place(
+    leads: Path, settings_for: MakeSettings, tmp_path: Path
+) -> None:
+    place = tmp_path / "left"
+    place.mkdir()
+    async with Simulator() as simulator:
+        follower = await begun(settings_for(simulator.base_url), leads, Files(results=place / "r.csv"))
+    pipe = follower._process.stdin
+    assert pipe
+    pipe.write(b"true\n")  # over; and the run's process dies before it has the answer
+    follower.drop()
+    assert follower._process.returncode == 1
+    assert not list(place.iterdir())
+
+
+async def test_a_follower_that_can_not_write_ends_at_once_and_in_order(
+    leads: Path, settings_for: MakeSettings, tmp_path: Path
+) -> None:
+    nowhere = Files(results=tmp_path / "gone" / "r.csv")
+    async with Simulator() as simulator:
+        follower = await begun(settings_for(simulator.base_url), leads, nowhere)
+    assert follower._process.wait(30) == 1
+    follower.drop()
+
+
+async def test_a_package_of_our_name_in_the_current_folder_is_not_run(
+    leads: Path, settings_for: MakeSettings, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("etl", "csv"):
+        other = leads.parent / "work" / name
+        other.mkdir(parents=True)
+        (other / "__init__.py").write_text(f"open({str(leads.parent / name)!r}, 'w')", encoding="utf-8")
+    monkeypatch.chdir(leads.parent / "work")
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
+    async with Simulator() as simulator:
+        await load(settings_for(simulator.base_url), leads)
+    assert told[0] is not None
+    assert not (leads.parent / "etl").exists()
+    assert not (leads.parent / "csv").exists()
+
+
+@pytest.mark.parametrize(("name", "value"), [("frozen", True), ("executable", ""), ("executable", None)])
+async def test_where_there_is_no_python_to_start_the_run_publishes_by_itself(
+    leads: Path,
+    settings_for: MakeSettings,
+    told: Told,
+    answers_in: Answers,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    value: object,
+) -> None:
+    monkeypatch.setattr(sys, name, value, raising=False)
+    async with Simulator() as simulator:
+        report = await load(settings_for(simulator.base_url), leads)
+    assert told == []
+    assert len(answers_in(report.results)) == ROWS
+
+
+async def test_a_run_that_can_not_publish_leaves_no_follower(
+    leads: Path, settings_for: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followers: list[Follower] = []
+    begin = Follower.begin
+
+    def kept(journal: Journal, files: Files) -> Follower | None:
+        followers.extend(filter(None, [begin(journal, files)]))
+        return followers[-1]
+
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Follower, "begin", kept)
+    monkeypatch.setattr(sittings, "make_way", refused)
+    async with Simulator() as simulator:
+        with pytest.raises(PermissionError):
+            await load(settings_for(simulator.base_url), leads)
+    assert followers[0]._process.returncode == 1
+    assert not list(leads.parent.glob(".*"))
 
 
 def test_what_a_follower_says_that_is_no_tally_is_none(tmp_path: Path) -> None:
