@@ -57,7 +57,7 @@ check: lint types test  ## All of it: lint, types, test
 chaos: $(READY)  ## Faults by the thousand and kills by the hundred, some 20 minutes (a million rows too: CHAOS=--soak)
 	$(BIN)/python -m benchmarks.chaos $(CHAOS)
 
-bench: $(BENCH_READY)  ## Measure speed and memory beside others, an hour or so (less: BENCH=--short)
+bench: $(BENCH_READY)  ## Measure speed and memory beside others, three quarters of an hour or so (less: BENCH=--short)
 	$(BENCH_BIN)/python -m benchmarks $(BENCH)
 
 format: $(READY)  ## Format and mend what can be mended
