@@ -9,6 +9,7 @@ interface takes them, and somebody is called twice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set as AbstractSet
+from operator import attrgetter
 
 import numpy as np
 from msgspec import Struct
@@ -131,13 +132,13 @@ class _Court:
         self._claims = claims
         self._ordinals = ordinals
         self._ids: dict[str, dict[str, int]] = {}
-        """Folded form → {exact text: row} of what is claimed, so far as it matters here."""
+        """Folded form → {exact text: row} of what is claimed, so far as it matters here, by rows."""
         self._rows: dict[str, int] = {}
         """Number → row."""
         self.without_id: set[int] = set()
         self.numbers: dict[int, tuple[str, ...]] = {}
         self._by_number = False
-        for fold, row, text in met:
+        for fold, row, text in sorted(met, key=attrgetter("row")):
             if text.casefold() == fold:
                 self._ids.setdefault(fold, {})[text] = row
 
@@ -162,7 +163,7 @@ class _Court:
             self._claim_nothing(at)
         if first or not spelled:
             return Verdict(external_id, first)
-        nearly = min(spelled.values())
+        nearly = next(iter(spelled.values()))
         return Verdict(
             external_id,
             warning=f"the externalId is that of row {nearly} except for upper and lower case",

@@ -6,7 +6,7 @@ Nothing of it outlives the process: a resumed run decides its rows anew.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -80,7 +80,13 @@ class Claimed:
         again = np.flatnonzero(keys.hashes[order][1:] == keys.hashes[order][:-1])
         odd = set(keys.at[order[np.concatenate([again, again + 1])]].tolist())
         met = []
-        for which, rows in self._prints.find(keys.hashes):
+        # Each text is asked for once: rows that hold it again are odd already, and with ids that differ by
+        # case alone every row of the chunk would meet every earlier one.
+        asked = np.arange(len(keys.texts))
+        if len(again):
+            asked = np.fromiter(dict(zip(keys.texts, count(), strict=False)).values(), np.intp)
+        for places, rows in self._prints.find(keys.hashes[asked]):
+            which = asked[places]
             odd.update(keys.at[which].tolist())
             texts = self._texts.get(rows)
             met += [

@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 from msgspec import Struct
 
 from etl.duplicates import Claims, Duplicates, Repeat, Verdict
-from etl.seen import Seen
+from etl.seen import Keys, Seen
 
 A, B, C, D = (f"+44207946000{at}" for at in range(4))
 
@@ -289,3 +289,16 @@ def test_texts_whose_hashes_meet_are_no_repeats(by: str, chunk: int, monkeypatch
         "etl.seen.hashes_of", lambda texts: np.array([len(text) % 2 for text in texts], np.uint64)
     )
     assert judged(by, rows, chunk=chunk) == expected
+
+
+def test_ids_of_one_spelling_but_for_case_are_met_once_a_chunk_and_not_once_a_row() -> None:
+    with seen() as keys:
+        rows = range(1, 301)
+        keys.ids.add(
+            Keys.of(["same"] * 300),
+            np.asarray(rows, np.uint32),
+            [f"{row:09b}".replace("0", "S") for row in rows],
+        )
+        odd, met = keys.ids.meeting(Keys.of(["same", "other"] + ["same"] * 298))
+    assert odd == {0, *range(2, 300)}
+    assert [each.row for each in met] == list(rows)
