@@ -48,13 +48,7 @@ async def output_of(words: list[str]) -> str:
     or the caller is cancelled. Raises CommandError.
     """
     try:
-        process = await asyncio.create_subprocess_exec(
-            *words,
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=DEVNULL,
-            start_new_session=True,  # no terminal to ask on, and one group to kill
-        )
+        process = await _started(words)
     except OSError as error:
         raise CommandError(f"it can't be run ({error.strerror})") from None
     try:
@@ -76,6 +70,28 @@ async def output_of(words: list[str]) -> str:
     if not text:
         raise CommandError("it printed nothing")
     return text
+
+
+async def _started(words: list[str]) -> Process:
+    """The command's process; of it nothing is left where the caller is cancelled meanwhile.
+
+    Of what the command has started by then, asyncio would kill the command alone.
+    """
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *words,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            start_new_session=True,  # no terminal to ask on, and one group to kill
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with contextlib.suppress(OSError):
+            await _end(await starting)
+        raise
 
 
 async def _read(process: Process) -> bytes:

@@ -251,6 +251,28 @@ async def test_a_command_is_killed_when_the_call_is_cancelled(door: Door, sleepe
     assert await gone(pid)
 
 
+async def test_a_command_is_killed_when_the_call_is_cancelled_while_it_is_being_started(
+    door: Door, sleeper: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, pid = sleeper
+    start = asyncio.create_subprocess_exec
+
+    async def slowly(*words: Any, **given: Any) -> asyncio.subprocess.Process:
+        process = await start(*words, **given)
+        await asyncio.sleep(0.2)  # as on a machine with much else to do
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", slowly)
+    async with client(door, command) as obi:
+        call = asyncio.create_task(obi.campaigns.get("C"))
+        while not pid.exists():
+            await asyncio.sleep(0.01)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    assert await gone(pid)
+
+
 async def test_who_waits_for_a_cancelled_run_runs_the_command_itself(door: Door, vault: Vault) -> None:
     vault.holds("t-1", then="time.sleep(0.2)")
     door.tokens = {"t-1"}
