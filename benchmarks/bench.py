@@ -34,6 +34,7 @@ PEERS = {
     "floor": Peer("floor", "asyncio"),
 }
 OURS = "obi load"
+ALONE = "obi load, one process"
 
 
 class Form(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from string import Template
 
-from benchmarks.bench import OURS
+from benchmarks.bench import ALONE, OURS
 from benchmarks.figures import Figures, Part
 from benchmarks.goals import Verdict, judge, said, steady_rate
 from benchmarks.measure import Case
@@ -82,7 +82,7 @@ def _side_by_side(part: Part) -> str:
         small, large = part.small(name), part.one(name)
         rows.append(
             (
-                f"**{name}**" if name == OURS else name,
+                f"**{name}**" if name in {OURS, ALONE} else name,
                 *(f"{case.rate:,.0f} ({case.spread:.0%})" for case in (small, large)),
                 f"{steady_rate(small, large):,.0f}",
                 _per_row(large.cpu, large),

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bench import OURS
+from benchmarks.bench import ALONE, OURS
 from benchmarks.figures import Figures, Part
 
 _STYLE = {
@@ -54,7 +54,7 @@ def _draw_growth(part: Part, path: Path) -> None:
 def _draw_peers(part: Part, path: Path) -> None:
     names = [name for name in reversed(part.names()) if name != "floor"]
     figure, axis = _axes(columns=1)
-    colours = [_OURS if name == OURS else _THEIRS for name in names]
+    colours = [_OURS if name in {ALONE, OURS} else _THEIRS for name in names]
     bars = axis.barh(names, [part.one(name).rate for name in names], color=colours)
     axis.bar_label(bars, fmt="{:,.0f}", padding=3)
     axis.set(title=f"rows a second, {part.one(OURS).rows:,} rows, whole process")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 import threading
 import time
 from collections import defaultdict
@@ -23,8 +22,6 @@ import msgspec
 
 import etl.cli
 import etl.cli.telling
-import etl.deciding
-import etl.following
 import etl.gathering
 import etl.journal
 import etl.orders
@@ -32,6 +29,7 @@ import etl.pipeline
 import etl.runs
 import etl.sittings
 import etl.work
+from benchmarks.alone import without_help
 
 JOURNAL, RESULTS, PROGRESS = "journal", "results", "progress"
 WRITES = ("record", "claim", "split", "sent", "returned", "settle", "answered", "drop_claims", "note")
@@ -85,7 +83,7 @@ def _on_the_clock(part: str) -> Iterator[None]:
 
 def main() -> None:
     """Run ``obi`` watched, all of it in this process."""
-    etl.deciding.LONG = etl.following.LONG = sys.maxsize
+    without_help()
     for name in WRITES:
         watch(etl.journal.Journal, name, JOURNAL)
     for name in ("_now", "_soon", "_let_go"):

@@ -14,6 +14,8 @@ from contextlib import suppress
 
 import msgspec
 
+from etl.collector import look_seldom
+
 _START = "import sys; sys.path[:] = {path!r}; from {module} import main; sys.exit(main())"
 """With our own search path: ``-m`` would look into the working folder first."""
 
@@ -22,15 +24,20 @@ _LAST_WORDS = 10.0
 
 
 def begin(module: str, task: object) -> subprocess.Popen[bytes] | None:
-    """Start the ``main`` of a module of ours, the task its first line of input; None where it can't be done.
+    """Start the ``main`` of a module of ours and say its task; None where that can't be done."""
+    process = start(module)
+    if process is not None:
+        say(process, task)
+    return process
 
-    It has our modules from where we have them.
-    """
+
+def start(module: str) -> subprocess.Popen[bytes] | None:
+    """The same, its task still to be said: a line of JSON. It has our modules from where we have them."""
     # The executable of a frozen program is the program.
     if os.name != "posix" or processors() < 2 or not sys.executable or getattr(sys, "frozen", False):
         return None
     try:
-        process = subprocess.Popen(  # noqa: S603  -- our own module
+        return subprocess.Popen(  # noqa: S603  -- our own module
             [sys.executable, "-c", _START.format(path=sys.path, module=module)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -39,8 +46,6 @@ def begin(module: str, task: object) -> subprocess.Popen[bytes] | None:
         )
     except OSError:
         return None
-    say(process, task)
-    return process
 
 
 def processors() -> int:
@@ -73,6 +78,7 @@ def end(process: subprocess.Popen[bytes], *, at_once: bool = False) -> int:
     return process.returncode
 
 
-def ignore_signals() -> None:
-    """In such a process: the run is who is interrupted."""
+def settle_in() -> None:
+    """What such a process does first: an interrupt is for the run, which ends us."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    look_seldom()

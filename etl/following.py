@@ -34,7 +34,8 @@ from etl.records import OPEN, RowOutcome, RowStatus
 LONG = 50_000
 """Rows from which on a run is followed: below, a second Python starts in vain."""
 
-_PAUSE = 0.1
+_PAUSE = 0.25
+"""Seconds between two looks at the journal: each goes through all of its lists, and there may be 50,000."""
 
 
 class _Task(Struct, frozen=True):
@@ -140,7 +141,7 @@ def follow(journal: Journal, ending: _Ending) -> Iterator[RowOutcome]:
 
 def main() -> int:
     """Write the results of the run that the first line of standard input names; 1 where that failed."""
-    apart.ignore_signals()
+    apart.settle_in()
     # Without a buffer: Python aborts where it ends while a thread waits in one.
     told = open(0, "rb", buffering=0)  # noqa: SIM115  -- standard input, for as long as we are
     task = msgspec.json.decode(told.readline(), type=_Task)

@@ -14,15 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 from etl.campaigns import find_fit_campaign
 from etl.checks import check
+from etl.deciding import standing_by
 from etl.earlier import earlier_runs
-from etl.errors import (
-    InterruptedRunError,
-    StateError,
-)
+from etl.errors import InterruptedRunError, StateError
 from etl.files import check_files, check_space, files_of
 from etl.findings import CheckReport
 from etl.guesses import refuse_uncertain
@@ -84,6 +83,7 @@ class Runner:
         self.run = ""
         self._while_sending = while_sending
         self._began = time.monotonic()
+        self._decider: Popen[bytes] | None = None
 
     async def load(self, order: Order) -> RunReport:
         """Load one input into one campaign; goes on with an unfinished run of the same content into it.
@@ -91,7 +91,7 @@ class Runner:
         Raises EtlError for what stops a load before it is a run: settings, input, campaign, lock.
         """
         self._began = time.monotonic()
-        with copied(order, self.settings, self.state) as source:
+        with copied(order, self.settings, self.state) as source, standing_by(source) as self._decider:
             spec, mapping = survey_input(order, source)
             check_marker(self.settings, mapping)
             files = files_of(
@@ -318,6 +318,7 @@ class Runner:
             stop=self._stop,
             while_sending=self._while_sending,
             repeat=self.repeat,
+            decider=self._decider,
         )
         return await sitting.work(command=command, resumed=resumed, seconds=self._seconds)
 

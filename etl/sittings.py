@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from subprocess import Popen
 from typing import Any
 
 from msgspec.structs import replace
@@ -42,7 +43,8 @@ class Sitting:
 
     ``changed`` are settings that count instead of those. ``lists`` are the do-not-call lists in use. ``stop``
     ends the sending after what is in flight; ``while_sending`` is entered for that time. ``repeat`` are the
-    words that further commands need to find the same state.
+    words that further commands need to find the same state. ``decider`` is a process that stands by to
+    decide the rows.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Sitting:
         stop: asyncio.Event,
         while_sending: Callable[[], AbstractContextManager[None]],
         repeat: str,
+        decider: Popen[bytes] | None = None,
     ) -> None:
         self._journal = journal
         self._manifest = journal.manifest
@@ -74,6 +77,7 @@ class Sitting:
         self._stop = stop
         self._while_sending = while_sending
         self._repeat = repeat
+        self._decider = decider
         self._warnings: list[str] = []
         self._follower: Follower | None = None
         # A run that has ended has no business with the campaign's status, unless that is asked for now.
@@ -94,6 +98,7 @@ class Sitting:
                 lists=self._lists,
                 indexes=self._state.lists,
                 earlier=earlier_than(journal, self._state, self._settings),
+                decider=self._decider,
             )
             try:
                 await self._expected(work)

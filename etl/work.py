@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
+from subprocess import Popen
 from typing import TypeVar
 
 from msgspec import Struct, field
@@ -37,7 +38,8 @@ class Work(Struct, frozen=True, kw_only=True):
 
     ``lists`` are the do-not-call lists in use, with their indexes in the folder ``indexes``. ``earlier`` are
     the journals of runs whose customers count as duplicates. ``findings`` are counts over all rows, filled in
-    when they are decided; ``listed_since`` the settled rows that would be suppressed by now.
+    when they are decided; ``listed_since`` the settled rows that would be suppressed by now. ``decider`` is
+    a process that stands by to decide (``etl.deciding``).
     """
 
     source: Path
@@ -51,6 +53,7 @@ class Work(Struct, frozen=True, kw_only=True):
     earlier: tuple[Path, ...] = ()
     findings: dict[str, int] = field(default_factory=dict)
     listed_since: list[int] = field(default_factory=list)
+    decider: Popen[bytes] | None = None
 
     @classmethod
     def of(
@@ -62,6 +65,7 @@ class Work(Struct, frozen=True, kw_only=True):
         lists: Sequence[SuppressionList] = (),
         indexes: Path = Path(),
         earlier: Sequence[Path] = (),
+        decider: Popen[bytes] | None = None,
     ) -> Work:
         """The work of a run, from its manifest; ``settings`` are the manifest's, with today's credentials."""
         return cls(
@@ -74,6 +78,7 @@ class Work(Struct, frozen=True, kw_only=True):
             lists=tuple(lists),
             indexes=indexes,
             earlier=tuple(earlier),
+            decider=decider,
         )
 
     @property

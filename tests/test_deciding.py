@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -54,15 +55,15 @@ def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     """The processes that were started to decide."""
     processes: list[subprocess.Popen[bytes]] = []
-    begin = apart.begin
+    start = apart.start
 
-    def watched(module: str, task: object) -> subprocess.Popen[bytes] | None:
-        process = begin(module, task)
+    def watched(module: str) -> subprocess.Popen[bytes] | None:
+        process = start(module)
         assert process
         processes.append(process)
         return process
 
-    monkeypatch.setattr(apart, "begin", watched)
+    monkeypatch.setattr(apart, "start", watched)
     return processes
 
 
@@ -125,11 +126,11 @@ async def test_what_it_writes_that_is_no_chunk_ends_it(
 ) -> None:
     journal, work = run
 
-    def odd(_module: str, _task: object) -> subprocess.Popen[bytes]:
+    def odd(_module: str) -> subprocess.Popen[bytes]:
         escaped = "".join(f"\\{byte:03o}" for byte in output)
         return subprocess.Popen(["/usr/bin/printf", escaped], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    monkeypatch.setattr(apart, "begin", odd)
+    monkeypatch.setattr(apart, "start", odd)
     assert had(deciding.portions_of(work, journal.path, marker=None)) == had(portions(work, marker=None))
 
 
@@ -147,8 +148,9 @@ async def test_a_run_whose_rows_are_decided_apart_is_the_same_run(
     monkeypatch.setattr(following, "LONG", 1)
     free = ("obi_run", "obi_id", "obi_attempts", "obi_batch", "obi_warning")
     told = []
-    for long in (10**9, 1):
+    for long, large in ((10**9, 10**9), (1, 10**9), (1, 1)):
         monkeypatch.setattr(deciding, "LONG", long)
+        monkeypatch.setattr(deciding, "LARGE", large)
         faults = [Fault(mode="504_after_commit", path="/list", nth=2)]
         async with Simulator(faults=faults) as simulator:
             settings = settings_for(simulator.base_url, batch_size=7, on_unknown="hold")
@@ -161,4 +163,45 @@ async def test_a_run_whose_rows_are_decided_apart_is_the_same_run(
             assert simulator.count(PREVIEW_CAMPAIGN) == 224
         rows = answers_in(report.results)
         told.append([{name: row[name] for name in row if name not in free} for row in rows])
-    assert told[0] == told[1]
+    assert told[0] == told[1] == told[2]
+
+
+def test_a_process_stands_by_for_a_large_text_alone(
+    leads: Path, begun: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = leads.stat().st_size
+    packed = leads.with_suffix(".gz")
+    packed.write_bytes(gzip.compress(leads.read_bytes(), compresslevel=0))
+    for large, path in (
+        (size + 1, leads),
+        (1, packed),
+        (1, leads.parent),
+        (1, leads.with_name("not there")),
+    ):
+        monkeypatch.setattr(deciding, "LARGE", large)
+        with deciding.standing_by(path) as process:
+            assert process is None
+    monkeypatch.setattr(deciding, "LARGE", size)
+    with deciding.standing_by(leads) as process:
+        assert process is not None
+        assert process.poll() is None
+    assert process.returncode == -9
+    assert begun == [process]
+
+
+async def test_the_process_that_stands_by_is_the_one_that_decides_and_is_ended_with_a_load_that_fails(
+    leads: Path,
+    settings_for: MakeSettings,
+    begun: list[subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deciding, "LARGE", 1)
+    async with Simulator() as simulator:
+        settings = settings_for(simulator.base_url)
+        order = Order(input=str(leads), profile=BRITISH, campaign=PREVIEW_CAMPAIGN)
+        report = await Runner(settings).load(order)
+        assert report.counts["created"] == 224
+        leads.write_text('Lead ID,Phone\nA1,"020 7946 0001\n', encoding="utf-8")
+        with pytest.raises(InputError, match="never closed"):
+            await Runner(settings).load(order)
+    assert [process.returncode for process in begun] == [-9, -9]

@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("0 the protocol of progress", frozenset({"progress"})),
     ("0 the words of a check", frozenset({"findings"})),
     ("0 how a value is shown", frozenset({"quoting"})),
+    ("0 the collector of cycles", frozenset({"collector"})),
     ("1 patterns of digits", frozenset({"digitpatterns"})),
     ("1 what libphonenumber knows", frozenset({"plans"})),
     ("1 blocks of numbers", frozenset({"blocks"})),

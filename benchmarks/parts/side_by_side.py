@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmarks.bench import OURS, Bench
+from benchmarks.bench import ALONE, OURS, Bench
 from benchmarks.measure import Case
 from benchmarks.servers import bare_server
 
@@ -19,7 +19,8 @@ def measure(bench: Bench) -> list[Case]:
     with bare_server() as server:
         for rows in (bench.form.small, bench.form.large):
             leads = bench.leads(rows)
-            jobs = {OURS: partial(bench.load, leads, server, "--quiet", sends=rows)}
+            ours = partial(bench.load, leads, server, "--quiet", sends=rows)
+            jobs = {OURS: ours, ALONE: partial(ours, module="benchmarks.alone")}
             jobs |= {name: partial(bench.peer, name, leads, server, sends=rows) for name in peers}
             once = {name: jobs.pop(name) for name in _ONCE & jobs.keys() if rows == bench.form.large}
             cases += bench.in_turn(jobs, rows=rows) + bench.in_turn(once, rows=rows, runs=1)

@@ -21,6 +21,7 @@ from etl.cli.load import load, resume
 from etl.cli.profiles import profile
 from etl.cli.runs import runs
 from etl.cli.simulator import simulator
+from etl.collector import look_seldom
 from etl.errors import EtlError
 
 _EPILOG = """
@@ -53,6 +54,7 @@ for command in (load, check, resume, runs, campaigns, profile, simulator):
 
 def main() -> NoReturn:
     """Run the command and end the process with its exit code; no traceback reaches a user."""
+    look_seldom()
     # As Ctrl-C from the first moment on; while a run sends, both are handled more gently.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):

@@ -16,7 +16,7 @@ Record = tuple[int, list[str]]
 DataRecord = tuple[int, list[str], str]
 """A record that is a row: its line, one cell for each column of the header, and what makes it ragged."""
 GROUP_ROWS = 500
-"""Records in a group, at most: fewer than make the garbage collector look (700 new lists)."""
+"""Records in a group, at most: fewer than make the collector of cycles look, as Python sets it (700)."""
 GROUP_SIZE = 1 << 20
 """Characters in a group, at most but for its last record."""
 
