@@ -209,11 +209,11 @@ _DISTANT = (
     "disk and for its turn"
 )
 _KEEPING = (
-    "all else has become seven times cheaper, and these three stay at 5 µs a row: an outcome on disk 2, a line "
-    "of 29 columns of results 3; where a second process writes the results, they take none of the load's own "
-    "time"
+    "all else has become seven times cheaper, and these three stay at 5 µs a row: an outcome on disk 2, a "
+    "line of 29 columns of results 3; where a second process writes the results, they take none of the "
+    "load's own time"
 )
-_WORKBOOK = "half of the time is the one pass that parses the sheet, in Python's own XML parser"
+_WORKBOOK = "half of the time is the one pass that parses the sheet's XML, before anything may be sent"
 _BAD = "what is wrong with a cell is found by a score of expressions, 10 µs a cell, so that a person is told"
 
 
