@@ -10,6 +10,7 @@ import click
 
 from etl.cli.linked import Doing, client_of, finished
 from etl.cli.options import SERVER, STATE, Seconds, grouped
+from etl.errors import InterruptedRunError
 from etl.quoting import counted
 
 if TYPE_CHECKING:
@@ -168,7 +169,8 @@ def _ask(plan: UpdatePlan) -> None:
         click.echo(f"Note: {note}", err=True)
     drop_typed_ahead()
     fields = counted(len(plan.changes), "field")
-    click.confirm(f"Change {fields} of {plan.campaign.name!r}?", err=True, abort=True)
+    if not click.confirm(f"Change {fields} of {plan.campaign.name!r}?", err=True):
+        raise InterruptedRunError("Nothing was changed.")
 
 
 def _tell_update(report: UpdateReport, *, asked: bool, as_json: bool) -> None:
