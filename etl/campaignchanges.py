@@ -175,7 +175,9 @@ def _notes(held: Mapping[str, Any], wanted: CampaignUpdate, named: Collection[st
     if "endDate" in named and wanted.end_date:
         ends = moment(wanted.end_date)
         if ends and ends < datetime.now(UTC):
-            notes.append(f"The end ({wanted.end_date}) has passed already, so nobody in the campaign is called.")
+            notes.append(
+                f"The end ({wanted.end_date}) has passed already, so nobody in the campaign is called."
+            )
     if unknown := sorted(held.keys() - _TOLD):
         notes.append(
             f"The server tells more than the interface's document knows ({', '.join(unknown)}); whether an "
@@ -302,9 +304,7 @@ def _differences(
 
 def _plain(update: CampaignUpdate) -> dict[str, Value]:
     """The update by the interface's names, None for what it leaves out."""
-    return {
-        field: _as_value(value) for field, value in zip(FIELDS, structs.astuple(update), strict=True)
-    }
+    return {field: _as_value(value) for field, value in zip(FIELDS, structs.astuple(update), strict=True)}
 
 
 def _as_value(value: Any) -> Value:

@@ -257,7 +257,9 @@ def _agent_ids(given: Iterable[str]) -> frozenset[str]:
     found = {text: id32(text.strip()) for text in given}
     for text, agent in found.items():
         if agent is None:
-            raise ConfigError(f"{text!r} is not an agent's id: 32 hexadecimal digits, with or without dashes.")
+            raise ConfigError(
+                f"{text!r} is not an agent's id: 32 hexadecimal digits, with or without dashes."
+            )
     return frozenset(filter(None, found.values()))
 
 

@@ -489,7 +489,9 @@ def test_on_a_terminal_the_difference_is_shown_and_asked(answer: str, sent: int,
                 os.write(ours, f"{answer}\n".encode())
         os.close(ours)
     text = " ".join(seen.decode().split())
-    assert text.index("remarks nothing → 'Late shift'") < text.index("Change 1 field of 'Test Campaign'?"), text
+    assert text.index("remarks nothing → 'Late shift'") < text.index("Change 1 field of 'Test Campaign'?"), (
+        text
+    )
     assert puts(server) == sent
     assert (running.returncode == 0) is bool(sent), text
 

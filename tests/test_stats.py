@@ -39,7 +39,9 @@ def dialled(simulator: Simulator, *, hours: float = 30, customers: int = 40) -> 
     return simulator.dial(hours=hours, seed=3)
 
 
-def add(simulator: Simulator, day: date, *, campaign: str = SPRING, agent: str = AGENT, **figures: Any) -> None:
+def add(
+    simulator: Simulator, day: date, *, campaign: str = SPRING, agent: str = AGENT, **figures: Any
+) -> None:
     simulator._service.store.statistics.add(
         campaign, agent_id=agent, day=day.isoformat(), figures=Figures(**figures)
     )
@@ -257,7 +259,10 @@ async def test_a_failing_day_fails_the_whole_in_words(settings_for: MakeSettings
 
 
 async def test_a_server_that_fails_once_is_asked_again(settings_for: MakeSettings) -> None:
-    faults = [Fault(mode="503", path="/statistics", nth=2), Fault(mode="reset_mid_body", path="Result", nth=1)]
+    faults = [
+        Fault(mode="503", path="/statistics", nth=2),
+        Fault(mode="reset_mid_body", path="Result", nth=1),
+    ]
     async with Simulator(faults=faults) as simulator, Client(settings_for(simulator.base_url)) as client:
         assert len((await gather(client, EXAMPLE_CAMPAIGN)).days) == 7
 

@@ -42,7 +42,9 @@ def campaign_facts(campaign: Campaign) -> dict[str, str]:
     return {
         "name": campaign.name,
         "id": campaign.id,
-        "status": _with(campaign.status, f"dialer {campaign.dialer_status}" if campaign.dialer_status else ""),
+        "status": _with(
+            campaign.status, f"dialer {campaign.dialer_status}" if campaign.dialer_status else ""
+        ),
         "mode": campaign.dialing_mode or "",
         "dialer": _with(campaign.dialer_name or campaign.dialer_id, campaign.dialer_type or ""),
         "queue": _with(campaign.queue_name, campaign.queue_id or ""),

@@ -23,7 +23,9 @@ _BY = ("total", "result", "campaign", "agent", "day")
 
 @click.command()
 @click.argument("campaign", default="")
-@click.option("--from", "first", type=Day(), metavar="DAY", help="First day, UTC.  [default: 7 days up to the last]")
+@click.option(
+    "--from", "first", type=Day(), metavar="DAY", help="First day, UTC.  [default: 7 days up to the last]"
+)
 @click.option("--to", "last", type=Day(), metavar="DAY", help="Last day, UTC.  [default: today]")
 @click.option("--days", "count", type=Whole(min=1, max=366), metavar="N", help="So many days, with the last.")
 @click.option("--by", type=click.Choice(_BY), help="One table only.  [default: all; with --csv: day]")
