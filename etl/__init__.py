@@ -1,8 +1,8 @@
 """Bulk loader for contact centre campaigns: a lead file in, customers in a campaign, an answer for every row.
 
 ``load``, ``aload``, ``resume``, ``check``, ``stats``, ``update_campaign``, ``switch_campaigns``, ``Client``,
-``Profile``, ``Settings``, ``RunReport``, ``RowOutcome`` and ``EtlError`` are the public names; each is imported
-when it is first used.
+``Profile``, ``Settings``, ``RunReport``, ``RowOutcome`` and ``EtlError`` are the public names; each is
+imported when it is first used.
 """
 
 from __future__ import annotations

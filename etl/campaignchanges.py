@@ -134,7 +134,7 @@ async def _look(client: Client, campaign_id: str) -> dict[str, Any]:
 def _replacement(held: Mapping[str, Any], named: Mapping[str, Value], *, name: str) -> CampaignUpdate:
     """The whole of what is to be sent. Raises CampaignError where the campaign can't be put back whole."""
     kept = {field: _as_text(held[field]) for field in FIELDS if held.get(field) is not None}
-    whole = {field: value for field, value in (kept | named).items() if value is not None}
+    whole = {field: value for field, value in {**kept, **named}.items() if value is not None}
     for field in NEEDED:
         if not whole.get(field):
             raise CampaignError(
@@ -195,7 +195,7 @@ async def _brought_up_to_date(client: Client, plan: UpdatePlan) -> UpdatePlan:
         if change.field in plan.named and not is_same(change.field, change.after, wanted):
             raise CampaignError(
                 f"Somebody changed {change.field} of {plan.campaign.name!r} meanwhile, from "
-                f"{shown(change.before)} to {shown(change.after)}; nothing was sent, so look and decide again."
+                f"{shown(change.before)} to {shown(change.after)}; nothing was sent, so look again."
             )
     theirs = [each for each in _of_note(plan, moved) if each.field not in plan.named]
     named = {field: _plain(plan.wanted)[field] for field in plan.named}

@@ -93,8 +93,8 @@ def _when(text: str) -> str:
         raise ConfigError(f"{quoted(text)} is not a time; write 2027-04-01T08:00Z.") from None
     if when.tzinfo is None:
         raise ConfigError(
-            f"{quoted(text)} does not say in which zone; write 2027-04-01T00:00Z for UTC, or its offset as in "
-            "2027-04-01T00:00+02:00."
+            f"{quoted(text)} does not say in which zone; write 2027-04-01T00:00Z for UTC, or its offset "
+            "as in 2027-04-01T00:00+02:00."
         )
     return instant(when)
 

@@ -47,8 +47,8 @@ class Days(Struct, frozen=True):
             raise ConfigError(f"The first day, {first}, is after the last, {last}.")
         if (last - first).days >= LONGEST_SPAN:
             raise ConfigError(
-                f"From {first} to {last} are {(last - first).days + 1:,} days, and {LONGEST_SPAN} can be asked "
-                "for at once: each is a request."
+                f"From {first} to {last} are {(last - first).days + 1:,} days, and {LONGEST_SPAN} can be "
+                "asked for at once: each is a request."
             )
         return first, last
 
@@ -203,8 +203,8 @@ async def _by_day(
     calls = _calls(each for some in rows for each in some)
     if calls != _calls(whole) and not _calls(whole) <= calls <= _calls(await asking.rows(first, last)):
         asking.notes.append(
-            f"The days have {calls:,} calls one by one, and {_calls(whole):,} together: the server does not go by "
-            "the days that it is asked for, or the figures changed meanwhile."
+            f"The days have {calls:,} calls one by one, and {_calls(whole):,} together: the server does not "
+            "go by the days that it is asked for, or the figures changed meanwhile."
         )
     return [DayFigures(day.isoformat(), summed(some)) for day, some in zip(all_days, rows, strict=True)]
 

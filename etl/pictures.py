@@ -48,7 +48,7 @@ _DOTS_PER_INCH = 150
 
 
 def check_picture(path: Path) -> None:
-    """Raise OutputError where no picture can be written to ``path``, or would take the place of something else."""
+    """Raise OutputError where no picture can be written to ``path``, or something else stands there."""
     if path.suffix.lower() not in ENDINGS:
         raise OutputError(f"{path} ends in none of {', '.join(ENDINGS)}; choose one of these.")
     if importlib.util.find_spec("matplotlib") is None:

@@ -12,7 +12,7 @@ from etl.errors import CampaignError
 from etl.obi import Client
 from etl.obi.models import CampaignStatus
 from etl.settings import Settings
-from etl.simulator import EXAMPLE_CAMPAIGN, PREVIEW_CAMPAIGN, Fault, Simulator
+from etl.simulator import EXAMPLE_CAMPAIGN, PREVIEW_CAMPAIGN, Fault, Simulator, handlers
 from etl.switching import switch
 
 MakeSettings = Callable[..., Settings]
@@ -128,7 +128,6 @@ async def test_where_the_server_is_away_the_others_are_not_tried(
 async def test_a_dialer_that_closes_slowly_is_waited_for(
     settings_for: MakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from etl.simulator import handlers
 
     async with Simulator() as simulator, Client(settings_for(simulator.base_url)) as client:
         true = handlers._with_counters

@@ -8,7 +8,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from etl.campaignfields import FIELDS, Value
 from etl.errors import CampaignError, ConfigError, ContractError, NotAuthorisedError, UnknownOutcomeError
 from etl.obi import Client, Connection
 from etl.settings import Settings
-from etl.simulator import EXAMPLE_CAMPAIGN, PREVIEW_CAMPAIGN, Fault, Simulator
+from etl.simulator import EXAMPLE_CAMPAIGN, PREVIEW_CAMPAIGN, Fault, Simulator, handlers
 
 MakeSettings = Callable[..., Settings]
 Obi = Callable[..., tuple[int, str, str]]
@@ -65,8 +65,6 @@ def set_by_somebody(simulator: Simulator, campaign_id: str, **fields: Any) -> No
 
 def tell_also(monkeypatch: pytest.MonkeyPatch, more: Callable[[], dict[str, object]]) -> None:
     """Let the simulator show a campaign with other fields than it has."""
-    from etl.simulator import handlers
-
     true = handlers._with_counters
 
     def told(*args: Any) -> dict[str, object]:
@@ -383,7 +381,7 @@ async def test_what_is_read_a_little_late_is_no_difference(
     settings_for: MakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Simulator() as simulator, Client(settings_for(simulator.base_url)) as client:
-        stale = iter([{}, {}, {}, {"remarks": "-"}])
+        stale: Iterator[dict[str, object]] = iter([{}, {}, {}, {"remarks": "-"}])
         tell_also(monkeypatch, lambda: next(stale, {}))
         assert (await update(client, EXAMPLE_CAMPAIGN, remarks="Late")).state == "changed"
 
@@ -445,7 +443,7 @@ async def test_where_somebody_else_changed_the_same_field_nothing_is_sent(settin
 
 
 @pytest.fixture
-def server(serve: Serve, own_place: Path, monkeypatch: pytest.MonkeyPatch) -> Simulator:
+def server(serve: Serve, own_place: object, monkeypatch: pytest.MonkeyPatch) -> Simulator:
     simulator = serve()
     monkeypatch.setenv("OBI_BASE_URL", simulator.base_url)
     monkeypatch.setenv("OBI_BACKOFF", "0.01")

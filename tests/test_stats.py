@@ -19,7 +19,7 @@ from etl.figures import Days, StatsReport, gather, successes, summed
 from etl.obi import Client
 from etl.obi.models import AgentStatistics, Statistics
 from etl.settings import Settings
-from etl.simulator import EXAMPLE_CAMPAIGN, Fault, Simulator
+from etl.simulator import EXAMPLE_CAMPAIGN, Fault, Simulator, search
 from etl.simulator.statistics import Figures
 
 MakeSettings = Callable[..., Settings]
@@ -186,7 +186,7 @@ async def test_a_campaign_that_was_never_called_has_zeros_and_no_total(settings_
         report = await gather(client, EXAMPLE_CAMPAIGN)
         assert report.total is None
         assert report.span is not None
-        assert {each for each in structs.astuple(report.span)} == {0}
+        assert set(structs.astuple(report.span)) == {0}
         assert {each.figures.number_of_calls for each in report.days} == {0}
         assert (report.results, report.agents, report.notes) == ((), (), ())
 
@@ -236,17 +236,16 @@ async def test_days_that_the_server_does_not_go_by_are_noted(settings_for: MakeS
 async def test_calls_that_come_in_meanwhile_are_no_reason_for_a_note(
     settings_for: MakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from etl.simulator import handlers
 
     async with Simulator() as simulator, Client(settings_for(simulator.base_url)) as client:
         simulator.add_campaign("Spring", id=SPRING)
-        true = handlers.search.days
+        true = search.days
 
         def days(query: Any) -> tuple[str, str]:
             add(simulator, TODAY, number_of_calls=1)
             return true(query)
 
-        monkeypatch.setattr("etl.simulator.handlers.search.days", days)
+        monkeypatch.setattr("etl.simulator.search.days", days)
         report = await gather(client, "Spring", days=Days(count=3))
         assert report.notes == ()
 

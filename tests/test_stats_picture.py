@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -161,8 +162,6 @@ def test_a_full_disk_leaves_the_earlier_picture_as_it_was(
     before = path.read_bytes()
 
     def full(_handle: int, *_more: object, **_named: object) -> object:
-        import os
-
         os.close(_handle)
         return Path("/dev/full").open("wb")
 

@@ -161,7 +161,7 @@ async def _search(where: dict[str, Any], asked: dict[str, Any]) -> Found:
     from etl.campaignsearch import search
 
     async with client_of(where) as client:
-        return await search(client, **asked)  # type: ignore[misc]  # the options are the filters
+        return await search(client, **asked)
 
 
 async def _get(where: dict[str, Any], campaign: str, asked: dict[str, Any]) -> Campaign:

@@ -150,7 +150,9 @@ def _campaigns(report: StatsReport) -> _Csv:
 
 
 def _results(report: StatsReport) -> _Csv:
-    rows = [(each.result, each.call_result, each.classifier, each.count) for each in report.results]
+    rows: list[tuple[Cell, ...]] = [
+        (each.result, each.call_result, each.classifier, each.count) for each in report.results
+    ]
     return ("result", "callResult", "classifier", "count"), rows
 
 
