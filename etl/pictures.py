@@ -10,7 +10,7 @@ import importlib.util
 import io
 import math
 import os
-import tempfile
+import secrets
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -43,6 +43,7 @@ _COLOURS = {"SUCCESS": _BLUE, "REFUSAL": _ORANGE, "success": _BLUE, "refusal": _
 _WAITING = "no result yet"
 _MOST_BARS = 10
 _MOST_TICKS = 7
+_FEWEST_DAYS = 5
 _LONGEST_NAME, _LONGEST_LABEL = 70, 24
 _DOTS_PER_INCH = 150
 
@@ -78,6 +79,7 @@ def draw(report: StatsReport, path: Path) -> None:
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
         figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12, wspace=0.05)
         figure.suptitle(_title(report), x=0.012, ha="left", fontsize=13, fontweight="bold")
+        figure.supxlabel(_footnote(report), x=0.012, ha="left", fontsize=9, color="#555555")
         _draw_outcomes(left, report)
         _draw_days(right, report.days)
         figure.savefig(content, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata)
@@ -123,6 +125,12 @@ def _title(report: StatsReport) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
 
 
+def _footnote(report: StatsReport) -> str:
+    days = f"{report.first} to {report.last}" if report.first != report.last else report.first
+    results = "; results are of all time" if report.campaign else ""
+    return f"{days}, days are UTC{results}"
+
+
 def _draw_outcomes(axis: Any, report: StatsReport) -> None:
     title, counts = outcomes(report)
     axis.set_title(title)
@@ -131,9 +139,7 @@ def _draw_outcomes(axis: Any, report: StatsReport) -> None:
     axis.tick_params(axis="both", length=0)
     axis.set_xticks([])
     if not counts:
-        axis.set_yticks([])
-        axis.spines["left"].set_visible(False)
-        axis.text(0, 0.9, "none so far", color="#555555", transform=axis.transAxes)
+        _say_none(axis)
         return
     whole = sum(counts.values())
     names = list(counts)
@@ -147,8 +153,16 @@ def _draw_outcomes(axis: Any, report: StatsReport) -> None:
     axis.margins(x=0.32)
 
 
+def _say_none(axis: Any) -> None:
+    axis.set_xticks([])
+    axis.set_yticks([])
+    for side in ("left", "bottom"):
+        axis.spines[side].set_visible(False)
+    axis.text(0, 0.9, "none so far", color="#555555", transform=axis.transAxes)
+
+
 def _draw_days(axis: Any, days: Sequence[DayFigures]) -> None:
-    axis.set_title("Calls by day (UTC)")
+    axis.set_title("Calls by day")
     for side in ("top", "right", "left"):
         axis.spines[side].set_visible(False)
     axis.tick_params(axis="both", length=0)
@@ -159,7 +173,11 @@ def _draw_days(axis: Any, days: Sequence[DayFigures]) -> None:
     for name, colour, counts in _layers(days):
         axis.bar(places, counts, bottom=below, color=colour, width=0.78, label=name)
         below = [lower + count for lower, count in zip(below, counts, strict=True)]
-    axis.set_ylim(0, max(below, default=0) * 1.05 or 1)
+    if not any(below):
+        _say_none(axis)
+        return
+    axis.set_ylim(0, max(below) * 1.05)
+    axis.set_xlim(-0.6, max(len(days), _FEWEST_DAYS) - 0.4)  # few bars no fatter than many
     axis.yaxis.set_major_formatter("{x:,.0f}")
     axis.yaxis.get_major_locator().set_params(integer=True)
     step = max(1, math.ceil(len(days) / _MOST_TICKS))
@@ -167,7 +185,7 @@ def _draw_days(axis: Any, days: Sequence[DayFigures]) -> None:
     axis.set_xticks(ticks, [f"{(day := date.fromisoformat(days[at].day)).day} {day:%b}" for at in ticks])
     axis.legend(
         loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, fontsize=9,
-        handlelength=0.9, handleheight=0.9, columnspacing=1.2, borderaxespad=0.3,
+        handlelength=0.9, handleheight=0.9, handletextpad=0.5, columnspacing=1.1, borderaxespad=0.3,
     )  # fmt: skip
 
 
@@ -193,11 +211,9 @@ def _is_ours(path: Path) -> bool:
 
 
 def _put(content: bytes, path: Path) -> None:
-    temporary: Path | None = None
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -207,5 +223,4 @@ def _put(content: bytes, path: Path) -> None:
             raise DiskFullError(f"No space is left for {path}; free some and try again.") from None
         raise OutputError(f"{path} can't be written: {error.strerror or error}.") from None
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
