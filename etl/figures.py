@@ -81,7 +81,7 @@ class StatsReport(Struct, frozen=True, kw_only=True):
 
     ``first`` and ``last`` are the days (UTC, both included) of ``span``, ``days``, ``agents`` and
     ``campaigns``. ``total`` is of all time. ``results`` count customers by result, those that have one.
-    ``notes`` say what is odd about the figures.
+    ``notes`` say what is odd about the figures; where the days can't be right, they are not ``sound``.
     """
 
     first: str
@@ -94,6 +94,7 @@ class StatsReport(Struct, frozen=True, kw_only=True):
     agents: tuple[AgentFigures, ...] = ()
     campaigns: tuple[CampaignFigures, ...] = ()
     notes: tuple[str, ...] = ()
+    sound: bool = True
 
 
 async def gather(
@@ -133,6 +134,7 @@ async def gather(
         agents=tuple(_by_agent(rows)) if "agent" in parts else (),
         campaigns=tuple(_by_campaign(rows)) if "campaign" in parts and campaign is None else (),
         notes=tuple(dict.fromkeys(asking.notes)),
+        sound=asking.sound,
     )
 
 
@@ -159,6 +161,7 @@ class _Asking:
 
     def __init__(self, client: Client, *, campaign_id: str, agents: Collection[str]) -> None:
         self.notes: list[str] = []
+        self.sound = True
         self._client = client
         self._campaign = campaign_id
         self._agents = agents
@@ -202,6 +205,7 @@ async def _by_day(
     rows = await _bounded(lambda day: asking.rows(day, day), all_days)
     calls = _calls(each for some in rows for each in some)
     if calls != _calls(whole) and not _calls(whole) <= calls <= _calls(await asking.rows(first, last)):
+        asking.sound = False
         asking.notes.append(
             f"The days have {calls:,} calls one by one, and {_calls(whole):,} together: the server does not "
             "go by the days that it is asked for, or the figures changed meanwhile."

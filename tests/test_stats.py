@@ -231,6 +231,7 @@ async def test_days_that_the_server_does_not_go_by_are_noted(settings_for: MakeS
         simulator.add_fault("filter_ignored", path="/statistics")
         report = await gather(client, "Spring", days=Days(count=3))
         assert "9 calls one by one, and 3 together" in report.notes[-1]
+        assert not report.sound
 
 
 async def test_calls_that_come_in_meanwhile_are_no_reason_for_a_note(
@@ -247,7 +248,7 @@ async def test_calls_that_come_in_meanwhile_are_no_reason_for_a_note(
 
         monkeypatch.setattr("etl.simulator.search.days", days)
         report = await gather(client, "Spring", days=Days(count=3))
-        assert report.notes == ()
+        assert (report.notes, report.sound) == ((), True)
 
 
 async def test_a_failing_day_fails_the_whole_in_words(settings_for: MakeSettings) -> None:
@@ -270,6 +271,16 @@ async def test_an_unknown_campaign_is_told_with_the_near_ones(settings_for: Make
     async with Simulator() as simulator, Client(settings_for(simulator.base_url)) as client:
         with pytest.raises(CampaignError, match="'Test Campaign'"):
             await gather(client, "Test Campain")
+
+
+async def test_figures_are_read_from_xml_too(settings_for: MakeSettings) -> None:
+    async with Simulator() as simulator:
+        dialled(simulator)
+        found = []
+        for kind in ("json", "xml"):
+            async with Client(settings_for(simulator.base_url, media_type=kind)) as client:
+                found.append(await gather(client, "Spring"))
+        assert found[0] == found[1]
 
 
 # --- the command ------------------------------------------------------------------------------------
@@ -331,6 +342,16 @@ def test_the_json_is_the_whole_report(server: Simulator, obi: Obi) -> None:
     assert set(found) == set(StatsReport.__struct_fields__)
     assert found["days"][-1]["figures"]["numberOfCalls"] >= 0
     assert found["results"]
+
+
+def test_days_that_cannot_be_right_end_with_5(server: Simulator, obi: Obi) -> None:
+    server.add_campaign("Spring", id=SPRING)
+    add(server, TODAY, number_of_calls=3)
+    server.add_fault("filter_ignored", path="/statistics")
+    code, out, err = obi("stats", "Spring", "--csv")
+    assert code == 5
+    assert "the server does not go by the days" in err
+    assert out.count("\n") == 8
 
 
 @pytest.mark.parametrize(

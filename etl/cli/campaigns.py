@@ -113,11 +113,14 @@ def list_campaigns(*, as_json: bool, as_csv: bool, **options: Any) -> None:
             f"Note: the server answered {found.others:,} {noun} not fit the filters; left out.", err=True
         )
     columns, row = (_CSV, _csv_row) if as_csv else (_TABLE, _table_row)
-    more = _FIGURES if asked["statistics"] else ()
+    more = _FIGURES if asked["statistics"] else {}
+    daily = asked["statistics_date"] is not None
     show(
-        (*columns, *more),
-        [(*row(each), *(_figures(each, daily=asked["statistics_date"] is not None) if more else ()))
-         for each in found.campaigns],
+        (*columns, *(more if as_csv else more.values())),
+        [
+            (*row(each), *(_figures(each, daily=daily, plain=as_csv) if more else ()))
+            for each in found.campaigns
+        ],
         as_json=as_json,
         as_csv=as_csv,
         objects=found.campaigns,
@@ -193,7 +196,14 @@ _CSV = (
     "filtered", "startDate", "endDate", "registered", "timeZone", "loggedOn", "abandonRate",
     "increasePredictiveRatio",
 )  # fmt: skip
-_FIGURES = ("numberOfCalls", "numberOfSuccessfulCalls", "numberOfRefusalCalls", "talkingTime", "amount")
+_FIGURES = {
+    "numberOfCalls": "calls",
+    "numberOfSuccessfulCalls": "success or refusal",
+    "numberOfRefusalCalls": "refusal",
+    "talkingTime": "talking",
+    "amount": "amount",
+}
+"""Figures beside campaigns: the interface's names, and what a person reads."""
 
 
 def _table_row(campaign: Campaign) -> tuple[Cell, ...]:
@@ -217,10 +227,15 @@ def _csv_row(campaign: Campaign) -> tuple[Cell, ...]:
     return tuple(plain.get(name) for name in _CSV)
 
 
-def _figures(campaign: Campaign, *, daily: bool) -> tuple[Cell, ...]:
+def _figures(campaign: Campaign, *, daily: bool, plain: bool) -> tuple[Cell, ...]:
+    """The figures of ``_FIGURES``; unless they are to be ``plain``, as a person reads them."""
     import msgspec
+
+    from etl.cli.showing_figures import hms, money
 
     stats = campaign.stats
     figures = (stats.daily if daily else stats.total) if stats else None
-    plain = msgspec.to_builtins(figures) if figures else {}
-    return tuple(plain.get(name) for name in _FIGURES)
+    told = msgspec.to_builtins(figures) if figures else {}
+    if not plain:
+        told |= {"talkingTime": hms(told.get("talkingTime")), "amount": money(told.get("amount"))}
+    return tuple(told.get(name) for name in _FIGURES)

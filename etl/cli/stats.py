@@ -41,7 +41,7 @@ _BY = ("total", "result", "campaign", "agent", "day")
 @STATE
 def stats(
     campaign: str, *, by: str | None, plot: Path | None, as_json: bool, as_csv: bool, **options: Any
-) -> None:
+) -> int:
     """Show what a campaign's calls came to, or those of all campaigns.
 
     Figures are of all time and of days, which are UTC days by the server's clock: in total, by agent, by day,
@@ -80,6 +80,7 @@ def stats(
 
         draw(report, plot)
         click.echo(f"Picture: {plot}", err=True)
+    return 0 if report.sound else 5
 
 
 def _span(options: dict[str, Any]) -> dict[str, date | int | None]:
