@@ -9,7 +9,14 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from etl.campaigns import CLOSED, activate, find_campaign, pause
-from etl.errors import ApiError, NotAuthorisedError, UnavailableError, UnknownOutcomeError
+from etl.errors import (
+    ApiError,
+    NotAuthorisedError,
+    RefusedError,
+    ThrottledError,
+    UnavailableError,
+    UnreachableError,
+)
 from etl.obi import Client
 from etl.obi.models import Campaign, CampaignStatus, DialerStatus
 
@@ -32,8 +39,8 @@ class Switched(Struct, frozen=True, kw_only=True):
     """What became of one campaign that was to be switched.
 
     ``state`` is ``switched``, ``same`` (it was so already), ``closed`` (for good: left as it is) or
-    ``failed``, which ``error`` explains. ``was`` and ``now`` are its status before and after, empty where the
-    server does not tell; ``dialer`` is its dialer's.
+    ``failed``, which ``error`` explains. ``was`` and ``now`` are its status before and after, empty where
+    that is not known; ``dialer`` is its dialer's.
     """
 
     id: str
@@ -129,13 +136,17 @@ async def _settled(client: Client, campaign_id: str, *, status: CampaignStatus, 
 
 
 def _failed(campaign: Campaign, error: ApiError, *, tried: bool = True) -> Switched:
-    doubt = isinstance(error, UnknownOutcomeError) and tried
+    """Where it was sent and nobody could look afterwards, nothing is said of how it is now."""
+    refused = error.call.startswith("PUT ") and isinstance(
+        error, RefusedError | UnreachableError | ThrottledError
+    )
+    told = str(error) if refused else f"it may be switched or not, so look: {error}"
     return Switched(
         id=campaign.id,
         name=campaign.name,
         state="failed",
         was=campaign.status or "",
-        now="" if doubt else campaign.status or "",
-        error=str(error) if tried else f"not tried: {error}",
+        now=campaign.status or "" if refused or not tried else "",
+        error=told if tried else f"not tried: {error}",
         exit_code=error.exit_code,
     )
