@@ -156,6 +156,13 @@ def successes(figures: Statistics | AgentStatistics) -> int | None:
     return None if both is None or refusals is None else both - refusals
 
 
+def share(part: float, whole: float) -> str:
+    """A part of a ``whole`` that is not 0 in percent; only nothing is 0.0%, and only all of it 100.0%."""
+    if 0 < part / whole < 0.0005:
+        return "<0.1%"
+    return ">99.9%" if 0.9995 <= part / whole < 1 else f"{part / whole:.1%}"
+
+
 class _Asking:
     """Asks for rows by campaign and agent, and keeps those that were asked for: servers ignore filters."""
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.errors import DiskFullError, OutputError
-from etl.figures import DayFigures, StatsReport, successes
+from etl.figures import DayFigures, StatsReport, share, successes
 from etl.obi.models import Statistics
 
 ENDINGS = (".svg", ".png")
@@ -44,6 +44,7 @@ _WAITING = "no result yet"
 _MOST_BARS = 10
 _MOST_TICKS = 7
 _FEWEST_DAYS = 5
+_MOST_GAPS = 60
 _LONGEST_NAME, _LONGEST_LABEL = 70, 24
 _DOTS_PER_INCH = 150
 
@@ -147,7 +148,7 @@ def _draw_outcomes(axis: Any, report: StatsReport) -> None:
     bars = axis.barh(range(len(names)), list(counts.values()), color=colours, height=0.72)
     axis.set_yticks(range(len(names)), [_shortened(name) for name in names])
     axis.bar_label(
-        bars, [f"{count:,}  ({count / whole:.1%})" for count in counts.values()], padding=4, color="#333333"
+        bars, [f"{count:,}  ({share(count, whole)})" for count in counts.values()], padding=4, color="#333333"
     )
     axis.set_ylim(max(len(names), 4) - 0.4, -0.6)  # the first on top, and few bars no fatter than many
     axis.margins(x=0.32)
@@ -169,9 +170,10 @@ def _draw_days(axis: Any, days: Sequence[DayFigures]) -> None:
     axis.grid(axis="y", color="#E5E5E5", linewidth=0.8)
     axis.set_axisbelow(True)
     places = range(len(days))
+    width = 0.78 if len(days) <= _MOST_GAPS else 1.0  # gaps below a pixel would shimmer
     below = [0] * len(days)
     for name, colour, counts in _layers(days):
-        axis.bar(places, counts, bottom=below, color=colour, width=0.78, label=name)
+        axis.bar(places, counts, bottom=below, color=colour, width=width, linewidth=0, label=name)
         below = [lower + count for lower, count in zip(below, counts, strict=True)]
     if not any(below):
         _say_none(axis)

@@ -95,7 +95,16 @@ def test_times_are_hours_minutes_and_seconds(seconds: float | None, shown: str) 
 
 @pytest.mark.parametrize(
     ("count", "whole", "shown"),
-    [(None, 5, ""), (0, 0, "0"), (1, None, "1"), (0, 5, "0 (0.0%)"), (1234, 2468, "1,234 (50.0%)")],
+    [
+        (None, 5, ""),
+        (0, 0, "0"),
+        (1, None, "1"),
+        (0, 5, "0 (0.0%)"),
+        (1234, 2468, "1,234 (50.0%)"),
+        (1, 9999, "1 (<0.1%)"),
+        (9998, 9999, "9,998 (>99.9%)"),
+        (7, 7, "7 (100.0%)"),
+    ],
 )
 def test_a_count_has_its_share_where_there_is_something_to_share(
     count: int | None, whole: int | None, shown: str

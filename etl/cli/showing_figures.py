@@ -10,7 +10,7 @@ from rich.table import Table
 
 from etl.cli.screen import console
 from etl.cli.showing import print_tidy, printable
-from etl.figures import StatsReport, successes
+from etl.figures import StatsReport, share, successes
 from etl.obi.models import Campaign, Statistics, moment
 
 _CALLS = (
@@ -139,7 +139,7 @@ def with_share(count: float | None, whole: float | None) -> str:
     """A count, and its share where there is something to share."""
     if count is None:
         return ""
-    return f"{count:,} ({count / whole:.1%})" if whole else f"{count:,}"
+    return f"{count:,} ({share(count, whole)})" if whole else f"{count:,}"
 
 
 # --- parts of it ------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ def _percent(rate: float | None) -> str:
 def _time_with_share(seconds: float | None, whole: float | None) -> str:
     if seconds is None:
         return ""
-    return f"{hms(seconds)} ({seconds / whole:.1%})" if whole else hms(seconds)
+    return f"{hms(seconds)} ({share(seconds, whole)})" if whole else hms(seconds)
 
 
 def _with(first: str | None, more: str) -> str:
