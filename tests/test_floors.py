@@ -69,6 +69,10 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("3 stages", frozenset({"chunker", "poster", "reader", "reconciler", "survey", "validator"})),
     # Where stages meet, from what they share up to a whole run.
     ("4 places, links and campaigns", frozenset({"campaigns", "files", "link"})),
+    ("4 a campaign's fields", frozenset({"campaignfields"})),
+    ("4 looking after campaigns", frozenset({"campaignchanges", "campaignsearch", "switching"})),
+    ("4 what campaigns came to", frozenset({"figures"})),
+    ("4 pictures of figures", frozenset({"pictures"})),
     ("4 a do-not-call list", frozenset({"listfiles"})),
     ("4 the work of a run", frozenset({"lists", "work"})),
     ("4 answers of a run", frozenset({"publishing"})),
@@ -118,6 +122,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "etl.regions",
         "etl.profiletables",
     ),
+    "matplotlib": ("etl.pictures",),
     "pandera": ("etl.forms",),
     "xlsxwriter": ("etl.outputs",),
     "pyarrow": ("etl.outputs",),

@@ -21,6 +21,7 @@ from etl.cli.load import load, resume
 from etl.cli.profiles import profile
 from etl.cli.runs import runs
 from etl.cli.simulator import simulator
+from etl.cli.stats import stats
 from etl.collector import look_seldom
 from etl.errors import EtlError
 
@@ -48,7 +49,7 @@ def cli() -> None:
     """
 
 
-for command in (load, check, resume, runs, campaigns, profile, simulator):
+for command in (load, check, resume, runs, campaigns, stats, profile, simulator):
     cli.add_command(command)
 
 
