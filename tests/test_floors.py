@@ -44,7 +44,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("1 a header, and whose export it is", frozenset({"exports", "header"})),
     ("1 entries of do-not-call lists", frozenset({"entries"})),
     # Rules that are made from a profile: the columns of one input, its limits, its schema for editors.
-    ("1 rules of a profile", frozenset({"areacodes", "columns", "expectations", "schemas"})),
+    ("1 rules of a profile", frozenset({"areacodes", "columns", "expectations", "namesback", "schemas"})),
     ("2 how outcomes are kept", frozenset({"rowstore"})),
     ("2 lines of CSV", frozenset({"csvlines"})),
     ("2 edges", frozenset({"journal", "obi", "outputs", "simulator", "sources", "undone"})),
