@@ -189,8 +189,8 @@ class _Inverse:
             return
         if self._any_of:
             self.notes.append(
-                "The profile's phones are names that a column may go by, so numbers keep those of the interface; "
-                "`obi profile new FILE` makes a profile with those of your file."
+                "The phones of the profile are names that a column may go by, so numbers keep those of the "
+                "interface; `obi profile new FILE` makes a profile with those of your file."
             )
             return
         for header in named:

@@ -48,6 +48,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("2 how outcomes are kept", frozenset({"rowstore"})),
     ("2 lines of CSV", frozenset({"csvlines"})),
     ("2 edges", frozenset({"journal", "obi", "outputs", "simulator", "sources", "undone"})),
+    ("2 what was handed over", frozenset({"handedover"})),
     # Tools of one stage, apart from it so that each fits on a page.
     ("2 processes that help", frozenset({"apart"})),
     ("2 throw-away files", frozenset({"scratch", "scratchfiles"})),
@@ -69,6 +70,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("3 stages", frozenset({"chunker", "poster", "reader", "reconciler", "survey", "validator"})),
     # Where stages meet, from what they share up to a whole run.
     ("4 places, links and campaigns", frozenset({"campaigns", "files", "link"})),
+    ("4 handing over", frozenset({"handover"})),
     ("4 a do-not-call list", frozenset({"listfiles"})),
     ("4 the work of a run", frozenset({"lists", "work"})),
     ("4 answers of a run", frozenset({"publishing"})),
@@ -104,6 +106,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "etl.journal",
         "etl.rowstore",
         "etl.undone",
+        "etl.handedover",
         "etl.scratch",
         "etl.simulator",
         "etl.cli.simulator",
