@@ -140,6 +140,12 @@ def moment_of(when: str | date | None, *, now: datetime | None = None) -> dateti
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def attribute_of(given: str) -> tuple[str, str | None]:
+    """The name, and the value or None for any, that ``NAME[=VALUE]`` means."""
+    name, equals, value = given.partition("=")
+    return name.strip(), value if equals else None
+
+
 def _rules(choice: Choice) -> Iterable[Callable[[StoredCustomer], bool]]:
     """One rule a condition."""
     texts = (

@@ -146,7 +146,7 @@ class _Walker:
         if self._barren > self._pages + 2:  # a list that never ends
             self._gaps += 1
             self.ended = True
-        elif not fresh and (len(ids) < self._largest or end == self._empty_at):
+        elif not fresh and (len(ids) < self._largest or (self._largest == 1 and end == self._empty_at)):
             self.ended = True
         self.offset = end - 1 if len(ids) > 1 else end
 

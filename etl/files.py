@@ -79,23 +79,23 @@ def check_space(files: Files, *, state: Path, spec: SourceSpec) -> None:
             )
 
 
-def make_way(path: Path, journal: Journal | None = None) -> None:
+def make_way(path: Path, journal: Journal | None = None) -> Path | None:
     """Rename a file that another run, or somebody, put at ``path``: it is never overwritten in silence.
 
-    One that the run of ``journal`` wrote earlier stays, to be replaced.
+    One that the run of ``journal`` wrote earlier stays, to be replaced. Gives what the file is called now,
+    None where none was renamed.
     """
     if not path.exists() or (journal and stamp(path) == journal.fact(f"wrote {path}", list[int])):
-        return
+        return None
     when = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     stem, ending = path.stem, path.suffix
     word = next((word for word in _WORDS if stem.endswith(word)), "")
     stem = stem.removesuffix(word)
-    for ordinal in itertools.count():
-        mark = f"{when:%Y%m%d-%H%M%S}" + (f"-{ordinal}" if ordinal else "")
-        other = path.with_name(f"{stem}.{mark}{word}{ending}")
-        if not other.exists():
-            path.rename(other)
-            return
+    marks = (f"{when:%Y%m%d-%H%M%S}" + (f"-{ordinal}" if ordinal else "") for ordinal in itertools.count())
+    names = (path.with_name(f"{stem}.{mark}{word}{ending}") for mark in marks)
+    other = next(name for name in names if not name.exists())
+    path.rename(other)
+    return other
 
 
 def remember(path: Path, journal: Journal) -> None:

@@ -26,7 +26,8 @@ ENDINGS = (".csv", ".xlsx", ".jsonl", ".parquet")
 SHEET_ROWS = 1_048_575
 """Data rows that a sheet holds below its header (the limit of Excel's file format)."""
 SHEET_COLUMNS = 16_384
-_SHEET_CELL = 32_767
+SHEET_CELL = 32_767
+"""Characters that a cell of a sheet holds (the same)."""
 _CUT = " … (cut: a sheet's cell holds no more)"
 _GROUP = 10_000
 
@@ -250,8 +251,8 @@ class _Xlsx:
                 continue
             form = self._fault if at == fault else self._text
             text = str(cell)
-            if len(text) > _SHEET_CELL:
-                text = text[: _SHEET_CELL - len(_CUT)] + _CUT
+            if len(text) > SHEET_CELL:
+                text = text[: SHEET_CELL - len(_CUT)] + _CUT
             self._sheet.write_string(self._row, at, text, form)
         if fault is not None and note:
             self._sheet.write_comment(self._row, fault, note[:1_000], {"x_scale": 2})
