@@ -84,11 +84,10 @@ class NamesBack(Struct, frozen=True, kw_only=True):
         attributes, else called ``attribute: NAME``.
         """
         table = _Table()
-        for name in (name for name in own if name in self.fields):
-            table.give(name, self.fields[name], other=f"obi_{name}")
-        for name in (name for name in own if name not in self.fields):
-            table.give(name, name, other=f"obi_{name}")
-        fields = [table.given[name] for name in own]
+        named_first = sorted(own, key=self.fields.__contains__, reverse=True)
+        fields = {
+            name: table.give(name, self.fields.get(name, name), other=f"obi_{name}") for name in named_first
+        }
         back = {name: header for name, header in self.attributes.items() if name in attributes}
         notes = []
         for name in _with_twins(back, attributes):
@@ -97,13 +96,15 @@ class NamesBack(Struct, frozen=True, kw_only=True):
                 f"The attributes {name!r} and {name + ' (2)'!r} were two columns of one name, and which one "
                 "the profile renamed can't be told: both keep the names that agents see."
             )
-        table.given = {}
-        for name in sorted(attributes, key=back.__contains__, reverse=True):
-            table.give(name, back.get(name, name), other=f"attribute: {name}")
+        renamed_first = sorted(attributes, key=back.__contains__, reverse=True)
+        others = {
+            name: table.give(name, back.get(name, name), other=f"attribute: {name}") for name in renamed_first
+        }
         if table.moved:
             listed = ", ".join(f"{name!r} as {header!r}" for name, header in table.moved)
             notes.append(f"Names that are taken already: {listed}.")
-        return Headers((*fields, *(table.given[name] for name in attributes)), tuple(notes))
+        names = (*(fields[name] for name in own), *(others[name] for name in attributes))
+        return Headers(names, tuple(notes))
 
 
 class _Table:
@@ -111,16 +112,15 @@ class _Table:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
-        self.given: dict[str, str] = {}
         self.moved: list[tuple[str, str]] = []
 
-    def give(self, name: str, wanted: str, *, other: str) -> None:
-        """Call ``name`` as it is ``wanted``; where that is taken, ``other``, with a number if need be."""
+    def give(self, name: str, wanted: str, *, other: str) -> str:
+        """A header for ``name``: as it is ``wanted``; where that is taken ``other``, numbered if need be."""
         header = next(each for each in _numbered(wanted, other) if _key(each) not in self._taken)
         if header != wanted:
             self.moved.append((name, header))
         self._taken.add(_key(header))
-        self.given[name] = header
+        return header
 
 
 def _numbered(wanted: str, other: str) -> Iterator[str]:

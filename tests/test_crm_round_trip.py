@@ -34,20 +34,22 @@ timeZone = "Zone"
 prefix = "acme-"
 """
 HEADER = [
-    "Id", "Name", "Mobile", "Phone", "Score", "Zone", "Company / Account", "Company", "Straße", "PLZ", "Result",
+    "Id", "Name", "Mobile", "Phone", "Score", "Zone", "Company / Account", "Straße", "PLZ", "Result",
     "date of birth", "Notes",
 ]  # fmt: skip
-ODD = ["007", "+49", "=1+1", "1e5", "TRUE", "'quoted'", 'a "b", c', "two\nlines", "ÄÖÜ € 漢", "9999-12-31", ""]
+ODD = [
+    "007", "+49", "=1+1", "1e5", "TRUE", "'quoted'", 'a "b", c', "two\nlines", "ÄÖÜ € 漢", "9999-12-31", "",
+]  # fmt: skip
 
 
 def row(number: int) -> list[str]:
     """Every fourth has no mobile, every second a second number; ids and postcodes begin with zeros."""
     mobile = f"020 7946 0{number:03}" if number % 4 else ""
     phone = f"0121 496 0{number:03}" if number % 2 == 0 else ""
-    odd = [ODD[(number + place) % len(ODD)] for place in range(4)]
+    odd = [ODD[(number + place) % len(ODD)] for place in range(3)]
     return [
-        f"{number:06}", f"Person {number}", mobile, phone, str(number % 7), "Europe/London", *odd[:2], "Ring 1",
-        f"{number:05}", odd[2], "1980-02-29", odd[3],
+        f"{number:06}", f"Person {number}", mobile, phone, str(number % 7), "Europe/London", odd[0],
+        "Ring 1", f"{number:05}", odd[1], "1980-02-29", odd[2],
     ]  # fmt: skip
 
 
@@ -71,7 +73,9 @@ def of_sheet(path: Path) -> list[dict[str, str]]:
     assert sheet is not None
     header, *rows = ([cell.value for cell in cells] for cells in sheet.iter_rows())
     assert {type(value) for values in rows for value in values} <= {str, type(None)}
-    return [dict(zip(map(str, header), [str(value or "") for value in values], strict=True)) for values in rows]
+    return [
+        dict(zip(map(str, header), (str(value or "") for value in values), strict=True)) for values in rows
+    ]
 
 
 def called(simulator: Simulator) -> dict[str, dict[str, object]]:
