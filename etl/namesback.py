@@ -8,6 +8,7 @@ in the interface, and ``notes`` say why: a header that may be wrong is worse tha
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -19,6 +20,9 @@ from etl.vocabulary import SCALARS
 
 MOST_NUMBERS = 3
 """Numbers that a customer has at most (the interface's document)."""
+
+_DERIVED = re.compile("d1-[0-9a-f]{32}")
+"""What ``etl.fields.derived_external_id`` gives."""
 
 
 class Headers(Struct, frozen=True):
@@ -64,6 +68,10 @@ class NamesBack(Struct, frozen=True, kw_only=True):
     def lacks_prefix(self, text: str) -> bool:
         """Whether an externalId can't have come by a load with this profile: it lacks the prefix."""
         return not text.startswith(self.prefix)
+
+    def was_derived(self, text: str) -> bool:
+        """Whether an externalId was made by a load for a row that had none: the CRM does not know it."""
+        return _DERIVED.fullmatch(self.external_id(text)) is not None
 
     def header_of_field(self, name: str) -> str:
         """The header of a customer field (``externalId``, ``numbers``, ``phone1``, ``agentId``, …).
@@ -162,6 +170,10 @@ class _Inverse:
         for name in SCALARS[1:]:
             self._scalar(name, named[name])
         self.attributes = self._renamed(profile.attributes.rename)
+        if profile.external_id.salesforce18:
+            self.notes.append(
+                "Salesforce's ids of 15 characters come back in their form of 18, which Salesforce takes as well."
+            )
 
     def _scalar(self, name: str, named: Sequence[str]) -> None:
         free = [header for header in named if normal_header(header) not in self._taken]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.columns import map_columns
+from etl.fields import derived_external_id
 from etl.namesback import NamesBack
 from etl.profile import Profile, profile_folder, read_profile
 
@@ -115,6 +116,17 @@ def test_the_prefix_is_taken_off_again_once_and_an_id_without_it_stays_whole() -
 def test_without_a_prefix_no_id_lacks_one() -> None:
     assert not NamesBack().lacks_prefix("007")
     assert NamesBack().external_id("007") == "007"
+
+
+def test_an_id_that_a_load_made_is_known_for_one() -> None:
+    back = names(external_id={"prefix": "acme-"})
+    made = derived_external_id("+442079460123")
+    assert back.was_derived(f"acme-{made}")
+    assert not back.was_derived("acme-d1-7")
+
+
+def test_salesforce_s_ids_come_back_in_their_longer_form_and_that_is_told() -> None:
+    assert "form of 18" in names(external_id={"salesforce18": True}).notes[0]
 
 
 # --- attributes ---------------------------------------------------------------------------------------
