@@ -185,18 +185,12 @@ class Ledger:
         """
         limit = moment(delivery.newest)
         newest: datetime | None = None
-
-        def keys() -> Iterator[tuple[bytes]]:
-            nonlocal newest
-            for version in versions:
-                when = moment(version.modified)
-                if when and limit:
-                    newest = max(newest or when, when)
-                yield (version.key,)
-
         with self._one_step():
             self._db.execute("DELETE FROM waiting")
-            self._db.executemany("INSERT OR IGNORE INTO waiting VALUES (?)", keys())
+            for version in versions:
+                self._db.execute("INSERT OR IGNORE INTO waiting VALUES (?)", (version.key,))
+                if when := moment(version.modified):
+                    newest = max(newest or when, when)
             reached = min(newest, limit).isoformat() if newest and limit else ""
             self._put(replace(delivery, status=DeliveryStatus.PREPARED, newest=reached))
 

@@ -8,6 +8,7 @@ in the interface, and ``notes`` say why: a header that may be wrong is worse tha
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -19,6 +20,9 @@ from etl.vocabulary import SCALARS
 
 MOST_NUMBERS = 3
 """Numbers that a customer has at most (the interface's document)."""
+
+_DERIVED = re.compile("d1-[0-9a-f]{32}")
+"""What ``etl.fields.derived_external_id`` gives."""
 
 
 class Headers(Struct, frozen=True):
@@ -65,6 +69,10 @@ class NamesBack(Struct, frozen=True, kw_only=True):
         """Whether an externalId can't have come by a load with this profile: it lacks the prefix."""
         return not text.startswith(self.prefix)
 
+    def was_derived(self, text: str) -> bool:
+        """Whether an externalId was made by a load for a row that had none: the CRM does not know it."""
+        return _DERIVED.fullmatch(self.external_id(text)) is not None
+
     def header_of_field(self, name: str) -> str:
         """The header of a customer field (``externalId``, ``numbers``, ``phone1``, ``agentId``, …).
 
@@ -84,11 +92,10 @@ class NamesBack(Struct, frozen=True, kw_only=True):
         attributes, else called ``attribute: NAME``.
         """
         table = _Table()
-        for name in (name for name in own if name in self.fields):
-            table.give(name, self.fields[name], other=f"obi_{name}")
-        for name in (name for name in own if name not in self.fields):
-            table.give(name, name, other=f"obi_{name}")
-        fields = [table.given[name] for name in own]
+        named_first = sorted(own, key=self.fields.__contains__, reverse=True)
+        fields = {
+            name: table.give(name, self.fields.get(name, name), other=f"obi_{name}") for name in named_first
+        }
         back = {name: header for name, header in self.attributes.items() if name in attributes}
         notes = []
         for name in _with_twins(back, attributes):
@@ -97,13 +104,15 @@ class NamesBack(Struct, frozen=True, kw_only=True):
                 f"The attributes {name!r} and {name + ' (2)'!r} were two columns of one name, and which one "
                 "the profile renamed can't be told: both keep the names that agents see."
             )
-        table.given = {}
-        for name in sorted(attributes, key=back.__contains__, reverse=True):
-            table.give(name, back.get(name, name), other=f"attribute: {name}")
+        renamed_first = sorted(attributes, key=back.__contains__, reverse=True)
+        others = {
+            name: table.give(name, back.get(name, name), other=f"attribute: {name}") for name in renamed_first
+        }
         if table.moved:
             listed = ", ".join(f"{name!r} as {header!r}" for name, header in table.moved)
             notes.append(f"Names that are taken already: {listed}.")
-        return Headers((*fields, *(table.given[name] for name in attributes)), tuple(notes))
+        names = (*(fields[name] for name in own), *(others[name] for name in attributes))
+        return Headers(names, tuple(notes))
 
 
 class _Table:
@@ -111,16 +120,15 @@ class _Table:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
-        self.given: dict[str, str] = {}
         self.moved: list[tuple[str, str]] = []
 
-    def give(self, name: str, wanted: str, *, other: str) -> None:
-        """Call ``name`` as it is ``wanted``; where that is taken, ``other``, with a number if need be."""
+    def give(self, name: str, wanted: str, *, other: str) -> str:
+        """A header for ``name``: as it is ``wanted``; where that is taken ``other``, numbered if need be."""
         header = next(each for each in _numbered(wanted, other) if _key(each) not in self._taken)
         if header != wanted:
             self.moved.append((name, header))
         self._taken.add(_key(header))
-        self.given[name] = header
+        return header
 
 
 def _numbered(wanted: str, other: str) -> Iterator[str]:
@@ -162,6 +170,10 @@ class _Inverse:
         for name in SCALARS[1:]:
             self._scalar(name, named[name])
         self.attributes = self._renamed(profile.attributes.rename)
+        if profile.external_id.salesforce18:
+            self.notes.append(
+                "Salesforce's ids of 15 characters come back in their form of 18, which Salesforce takes as well."
+            )
 
     def _scalar(self, name: str, named: Sequence[str]) -> None:
         free = [header for header in named if normal_header(header) not in self._taken]
