@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from etl.exportchoice import Choice, attribute_of, moment_of
-from etl.exporting import Exporter, ExportOrder, ExportReport
+from etl.exporting import Exporter
+from etl.exportreport import ExportOrder, ExportReport
 from etl.findings import CheckReport
 from etl.namesback import NamesBack
 from etl.orders import Order

@@ -1,7 +1,7 @@
-"""Which customers an export means: what the server is asked for, and the same rules applied again on our side.
+"""Which customers an export means: what the server is asked for, and the same rules again on our side.
 
-A server may ignore a filter that it does not know and give everybody, so that the filter alone proves nothing;
-it takes one value a filter, too, so that of several nothing is asked and all are sorted here.
+A server may ignore a filter that it does not know and give everybody, so that the filter alone proves
+nothing; it takes one value a filter, too, so that of several nothing is asked and all are sorted here.
 """
 
 from __future__ import annotations

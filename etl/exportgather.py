@@ -37,7 +37,8 @@ class Gathered(Struct, frozen=True, kw_only=True):
     """What a gathering came to: ``doubt`` is the sentence that says why it may be incomplete, empty if not.
 
     ``before`` and ``after`` are the campaign's own counts of all its customers, None where it does not tell.
-    ``deleted`` customers were met and were gone by the end. ``ignored``: the server took no notice of a filter.
+    ``deleted`` customers were met and were gone by the end. ``ignored``: the server took no notice of a
+    filter.
     """
 
     doubt: str = ""
@@ -49,7 +50,7 @@ class Gathered(Struct, frozen=True, kw_only=True):
 
 
 class Gatherer:
-    """Gathers from one campaign what a ``choice`` means into a ``spool``; ``script`` brings the answers too."""
+    """Gathers what a ``choice`` means in one campaign into a ``spool``; ``script`` brings answers too."""
 
     def __init__(
         self,
@@ -114,24 +115,18 @@ class Gatherer:
 
     def _doubt(self, walked: Walk, before: int | None, after: int | None, *, steady: bool) -> str:
         """Why somebody may be missing after this walk; empty where nobody can be."""
-        counts = before is not None and after is not None and (self._ignored or not self._is_filtered)
-        if counts and before is not None and after is not None:
-            if walked.joined and walked.customers >= min(before, after):
-                return ""
-            if walked.new == 0 and steady and self._spool.size() == after:
-                return ""
-            if not walked.joined and walked.unpaged and walked.customers == before == after:
-                return ""
-            if walked.customers < min(before, after):
-                return (
-                    f"the campaign counts {counted(after, 'customer')}, and its pages gave "
-                    f"{walked.customers:,} different ones"
-                )
-        elif walked.joined:
+        if before is None or after is None or (self._is_filtered and not self._ignored):
+            return "" if walked.joined else _torn(walked)
+        all_met = walked.customers == before == after if walked.unpaged else False
+        all_met |= walked.new == 0 and steady and self._spool.size() == after
+        if all_met or (walked.joined and walked.customers >= min(before, after)):
             return ""
-        if walked.unpaged:
-            return "the server gives the same page whatever it is asked for"
-        return "the server's pages did not join: customers were added or deleted, or it has no fixed order"
+        if walked.customers >= min(before, after):
+            return _torn(walked)
+        return (
+            f"the campaign counts {counted(after, 'customer')}, and its pages gave {walked.customers:,} "
+            "different ones"
+        )
 
     async def _drop_deleted(self) -> int:
         """Take out whom an earlier walk met, the last one did not, and the server does not know any more."""
@@ -150,6 +145,12 @@ class Gatherer:
         deleted = [each for each in await asyncio.gather(*map(look_up, ids)) if each]
         self._spool.drop(deleted)
         return len(deleted)
+
+
+def _torn(walked: Walk) -> str:
+    if walked.unpaged:
+        return "the server gives the same page whatever it is asked for"
+    return "the server's pages did not join: customers were added or deleted, or it has no fixed order"
 
 
 _SEEN = [RowOutcome(row=0, status=RowStatus.EXISTS)]

@@ -1,7 +1,7 @@
 """Exports: a campaign's customers, with what became of them, as a file that is whole or not there.
 
-Everybody is gathered into a throw-away file first, since what columns there are shows at the end. The table is
-written beside its place and moved there, so that whatever stops an export leaves what stood there before.
+Everybody is gathered into a throw-away file first, since what columns there are shows at the end. The table
+is written beside its place and moved there, so that whatever stops an export leaves what stood there before.
 An incremental one goes by way of the hand-over (``etl.handover``), which knows what the receiver has.
 """
 
@@ -15,83 +15,24 @@ from glob import escape
 from hashlib import blake2b
 from pathlib import Path
 
-from msgspec import Struct, field, json
+from msgspec import json
 from msgspec.structs import replace
 
 from etl.campaigns import find_campaign
 from etl.errors import ConfigError, OutputError
-from etl.exportchoice import Choice
 from etl.exportgather import Gathered, Gatherer
+from etl.exportreport import ExportOrder, ExportReport, notes_on, report_of
 from etl.exportspool import Spool
 from etl.exporttable import Columns, Survey
 from etl.files import make_way, stamp
-from etl.handover import MARGIN, Delivery, Handover, Version, holding, opened
+from etl.handover import Delivery, Handover, Version, holding, opened
 from etl.link import Link, connected
-from etl.namesback import NamesBack
 from etl.obi.models import Campaign
 from etl.outputs import SHEET_CELL, check_writable, drafted, filled, put_in_place
 from etl.progress import Progress, Silence
-from etl.quoting import counted
 from etl.records import CampaignRef
 from etl.settings import Settings
 from etl.state import StateFolder, input_mode
-
-
-class ExportOrder(Struct, frozen=True, kw_only=True):
-    """What is asked: a campaign by its name or id, to a file whose ending says its form.
-
-    ``choice`` says whom; ``script`` adds script answers; ``names`` are the CRM's own. ``incremental`` gives
-    what the receiver does not have yet: ``name`` tells several receivers apart, ``awaits`` waits for an
-    acknowledgement, ``margin`` is how far before the last time it asks.
-    """
-
-    campaign: str
-    out: str
-    choice: Choice = field(default_factory=Choice)
-    script: bool = False
-    names: NamesBack = field(default_factory=NamesBack)
-    plain: bool = False
-    incremental: bool = False
-    name: str = ""
-    awaits: bool = False
-    margin: timedelta = MARGIN
-    simulate: bool = False
-
-
-class ExportReport(Struct, frozen=True, kw_only=True):
-    """The end of an export, for people and machines.
-
-    ``rows`` customers are in ``out``. ``complete``: nobody whom the filters mean, and who was there the whole
-    time, is missing; otherwise ``doubt`` says why that is not certain. ``total_before`` and ``total_after``
-    are the campaign's own counts of all its customers. ``left_out`` were given by the server although the
-    filters do not mean them, ``had`` were left out because the receiver has them, ``deleted`` went while it
-    was read. ``run`` names an incremental export, ``since`` is from when on it asked. ``notes`` are sentences
-    that a person should know. ``status`` is how far an incremental export has come.
-    """
-
-    out: str
-    rows: int
-    complete: bool
-    exit_code: int
-    campaign: CampaignRef | None = None
-    command: str = "export"
-    run: str = ""
-    status: str = ""
-    doubt: str = ""
-    filters: dict[str, str] = field(default_factory=dict)
-    since: str = ""
-    columns: int = 0
-    total_before: int | None = None
-    total_after: int | None = None
-    walks: int = 0
-    left_out: int = 0
-    had: int = 0
-    deleted: int = 0
-    notes: tuple[str, ...] = ()
-    requests: int = 0
-    retries: int = 0
-    seconds: float = 0.0
-    next: str = ""
 
 
 class Exporter:
@@ -133,7 +74,7 @@ class Exporter:
 
         Without ``out`` it goes where it went before.
         """
-        out = Path(order.out).absolute() if order.out else None
+        out = order.place if order.out else None
         if out:
             _check(order)
         async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
@@ -144,7 +85,7 @@ class Exporter:
             return self._told(delivery, notes=(note,), campaign=campaign)
 
     def acknowledge(self, run: str) -> ExportReport:
-        """Note that the receiver has this export. Raises StateError for one that there is not, or not last."""
+        """Note that the receiver has this export. Raises StateError for one that is unknown or not the last."""
         with holding(self.state, run) as handover:
             delivery = handover.acknowledge(run)
         note = f"Export {delivery.run} is acknowledged since {delivery.acknowledged}."
@@ -153,19 +94,19 @@ class Exporter:
     # --- a whole export -----------------------------------------------------------------------------
 
     async def _export(self, link: Link, campaign: Campaign, order: ExportOrder) -> ExportReport:
-        out = Path(order.out).absolute()
+        out = order.place
         with self.state.scratch() as scratch, Spool(scratch / "customers", order.choice.fits) as spool:
             gathered = await self._gathered(link, campaign, order, spool=spool)
             survey = surveyed(spool, order)
             columns = fit_columns(survey, order)
-            notes = [*_notes(gathered, survey, order), *columns.notes]
+            notes = [*notes_on(gathered, survey, order), *columns.notes]
             with drafted(out) as temporary:
                 write(temporary, spool, columns, order=order)
                 mode = input_mode(out)
                 notes += self._made_way(out)
                 put_in_place(temporary, out, mode=mode)
             self._remember(out)
-            return _report(gathered, spool, order, survey=survey, columns=columns, notes=notes)
+            return report_of(gathered, spool, order, survey=survey, columns=columns, notes=notes)
 
     async def _gathered(
         self,
@@ -215,7 +156,7 @@ class Exporter:
         return opened(self.state, server=link.server, campaign_id=campaign.id, key=key, margin=order.margin)
 
     async def _hand_over(self, link: Link, campaign: Campaign, order: ExportOrder) -> ExportReport:
-        out = Path(order.out).absolute()
+        out = order.place
         with self._handover(link, campaign, order) as handover:
             recovered = handover.roll_forward()
             notes = []
@@ -232,7 +173,7 @@ class Exporter:
         self, link: Link, campaign: Campaign, order: ExportOrder, *, handover: Handover, notes: list[str]
     ) -> ExportReport:
         since = handover.since  # is asked for only: what is older and was not had yet is welcome
-        out = Path(order.out).absolute()
+        out = order.place
         run, table = handover.begin(out, server_time=_server_time(link), awaits=order.awaits)
         self._progress.say(f"Export {run} of what changed since {since or 'the beginning'}.")
         with self.state.scratch() as scratch, Spool(scratch / "customers", order.choice.fits) as spool:
@@ -250,8 +191,8 @@ class Exporter:
             )
             delivery = handover.deliver(run)
             notes += _moved_aside(out, stood)
-            notes += [*_notes(gathered, survey, order), *columns.notes]
-            report = _report(gathered, spool, order, survey=survey, columns=columns, notes=notes)
+            notes += [*notes_on(gathered, survey, order), *columns.notes]
+            report = report_of(gathered, spool, order, survey=survey, columns=columns, notes=notes)
         return replace(
             report,
             run=run,
@@ -271,7 +212,7 @@ class Exporter:
             rows=delivery.rows,
             complete=True,
             exit_code=0,
-            campaign=CampaignRef(campaign.id, campaign.name, campaign.status or "") if campaign else None,
+            campaign=_ref(campaign) if campaign else None,
             run=delivery.run,
             status=delivery.status.value,
             notes=tuple(notes),
@@ -283,9 +224,13 @@ class Exporter:
         return f"obi export --ack {delivery.run}{self.repeat}" if waits else ""
 
 
+def _ref(campaign: Campaign) -> CampaignRef:
+    return CampaignRef(campaign.id, campaign.name, campaign.status or "", campaign.end_date or "")
+
+
 def _check(order: ExportOrder) -> None:
     """Raise ConfigError for what can't be, before anything is asked of the server."""
-    check_writable(Path(order.out).absolute(), rows=0, columns=0, option="--out")
+    check_writable(order.place, rows=0, columns=0, option="--out")
     if order.incremental and (order.choice.since or order.choice.before):
         raise ConfigError(
             "An incremental export knows itself from when on it asks; leave out --modified-since and "
@@ -329,7 +274,7 @@ def surveyed(spool: Spool, order: ExportOrder) -> Survey:
 
 def fit_columns(survey: Survey, order: ExportOrder) -> Columns:
     """The table's columns. Raises OutputError where the file's form can't hold them, or a cell."""
-    out = Path(order.out).absolute()
+    out = order.place
     ending = out.suffix.lower()
     columns = survey.columns(absent=None if ending in {".jsonl", ".parquet"} else "")
     check_writable(out, rows=survey.rows, columns=len(columns.headers), option="--out")
@@ -347,67 +292,3 @@ def write(temporary: Path, spool: Spool, columns: Columns, *, order: ExportOrder
     with filled(temporary, columns.headers, ending=ending, plain=order.plain) as sink:
         for block in spool.blocks():
             sink.write_rows(columns.cells(block))
-
-
-def _report(
-    gathered: Gathered,
-    spool: Spool,
-    order: ExportOrder,
-    *,
-    survey: Survey,
-    columns: Columns,
-    notes: Sequence[str],
-) -> ExportReport:
-    doubt = "; ".join(filter(None, (gathered.doubt, _unreadable(survey))))
-    return ExportReport(
-        out=str(Path(order.out).absolute()),
-        rows=survey.rows,
-        complete=not doubt,
-        exit_code=5 if doubt else 0,
-        doubt=doubt,
-        columns=len(columns.headers),
-        total_before=gathered.before,
-        total_after=gathered.after,
-        walks=gathered.walks,
-        left_out=spool.size() - survey.rows - gathered.deleted,
-        deleted=gathered.deleted,
-        notes=tuple(notes),
-    )
-
-
-def _unreadable(survey: Survey) -> str:
-    """What was in the server's answers and is not in the table, empty if nothing."""
-    if not survey.odd:
-        return ""
-    fields = ", ".join(sorted(survey.odd_fields))
-    return (
-        f"{counted(survey.odd, 'customer')} had values that can't be read ({fields}), whose cells are empty"
-    )
-
-
-def _notes(gathered: Gathered, survey: Survey, order: ExportOrder) -> Iterator[str]:
-    """What a person should know of how the rows came together."""
-    if gathered.ignored:
-        yield "The server took no notice of a filter and gave others too; they are left out."
-    if gathered.deleted:
-        yield f"{counted(gathered.deleted, 'customer')} went while the campaign was read, and are left out."
-    if gathered.before != gathered.after and None not in {gathered.before, gathered.after}:
-        yield (
-            f"The campaign had {counted(gathered.before or 0, 'customer')} when this began and "
-            f"{gathered.after or 0:,} when it ended: who came or went meanwhile may be in the file or not."
-        )
-    if survey.dateless and (order.choice.since or order.choice.before):
-        yield (
-            f"{counted(survey.dateless, 'customer')} without a modificationDate that can be read: they are in "
-            "the file whatever time was asked for."
-        )
-    if survey.derived:
-        yield (
-            f"{counted(survey.derived, 'customer')} had no id in the input: theirs was made of the number, and "
-            "only by that can they be joined."
-        )
-    if survey.foreign:
-        yield (
-            f"{counted(survey.foreign, 'externalId')} without the prefix {order.names.prefix!r} of the profile; "
-            "they are left whole."
-        )

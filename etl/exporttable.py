@@ -40,7 +40,7 @@ OWN = (
     *_PHONES,
     *[name for name in _FIELDS if name not in {"externalId", "numbers"}],
 )
-"""The columns of every export, by the interface's names; ``phone1`` to ``phone3`` are the numbers one by one."""
+"""The columns of every export, by the interface's names; ``phone1`` and so on are the numbers one by one."""
 
 _SCRIPT = "script"
 _NAMELESS = "(no name)"
@@ -175,7 +175,7 @@ def _pairs(customer: StoredCustomer) -> Iterator[tuple[str, str]]:
 
 
 def _attributes(customer: StoredCustomer) -> list[tuple[_Key, str]]:
-    """The attributes; without Phone1 to Phone3 where they only repeat the numbers, as the interface has it."""
+    """The attributes, without Phone1 to Phone3 where they repeat the numbers, as the interface has it."""
     numbers = dict(zip(_PHONES, numbers_of(customer), strict=False))
     return _numbered(
         (name if name.strip() else _NAMELESS, value)

@@ -23,6 +23,10 @@ PAGE = 100
 AT_ONCE = 4
 """Pages in flight."""
 
+_TAILS = 5
+"""Pages in a row of less than half the size, all with somebody new, after which a list is at its end: others
+are added as fast as we read, and were not there when this began."""
+
 _PATIENCE = 50
 """Pages out of turn, beside a tenth of all, that a walk takes before it gives up joining."""
 
@@ -101,7 +105,7 @@ class _Walker:
         self._empty_at = -1
         self._backs = 0
         self._out_of_turn = 0
-        self._barren = 0
+        self._barren = self._tails = 0
 
     def result(self) -> Walk:
         """What it came to."""
@@ -141,10 +145,13 @@ class _Walker:
             self._put(page, len(set(fresh)))
         self._backs = 0
         self._barren = 0 if fresh else self._barren + 1
+        self._tails = self._tails + 1 if 2 * len(ids) < self._largest else 0
         if self._barren > self._pages + 2:  # a list that never ends
             self._gaps += 1
             self.ended = True
-        elif not fresh and (len(ids) < self._largest or (self._largest == 1 and end == self._empty_at)):
+        elif (
+            not fresh and (len(ids) < self._largest or (self._largest == 1 and end == self._empty_at))
+        ) or self._tails > _TAILS:
             self.ended = True
         self.offset = end - 1 if len(ids) > 1 else end
 

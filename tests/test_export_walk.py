@@ -1,4 +1,4 @@
-"""Walking through a list that is paged by offset: whoever was there all the time is met, or the walk says so."""
+"""Walking through a list paged by offset: whoever was there all the time is met, or the walk says so."""
 
 from __future__ import annotations
 
@@ -123,6 +123,14 @@ async def test_deletions_in_front_hide_nobody() -> None:
     found, kept = await walked(listed)
     assert found.joined
     assert kept.now >= {*people(400)} - {*gone}
+
+
+async def test_a_list_that_grows_as_fast_as_it_is_read_is_not_run_after() -> None:
+    listed = Listed(people(100))
+    listed.change = lambda ids: ids.append(f"N{len(ids)}")
+    found, kept = await walked(listed, expected=100)
+    assert found.joined
+    assert kept.now >= {*people(100)}
 
 
 async def test_many_more_in_front_repeat_nobody() -> None:

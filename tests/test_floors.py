@@ -74,6 +74,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("4 whom an export means", frozenset({"exportchoice", "exportwalk"})),
     ("4 what an export keeps", frozenset({"exportspool", "exporttable"})),
     ("4 who was met", frozenset({"exportgather"})),
+    ("4 what is told of an export", frozenset({"exportreport"})),
     ("4 exports", frozenset({"exporting"})),
     ("4 a do-not-call list", frozenset({"listfiles"})),
     ("4 the work of a run", frozenset({"lists", "work"})),

@@ -11,7 +11,8 @@ from etl.cli.options import SERVER, STATE, TALK, Seconds, again, grouped
 
 if TYPE_CHECKING:
     from etl.exportchoice import Choice
-    from etl.exporting import Exporter, ExportOrder, ExportReport
+    from etl.exporting import Exporter
+    from etl.exportreport import ExportOrder, ExportReport
     from etl.namesback import NamesBack
 
 _LATER = ""
@@ -110,7 +111,7 @@ def _exporter(screen: Any, options: dict[str, Any]) -> Exporter:
 def _order(campaign: str, out: str, *, awaits: bool, again: bool, options: dict[str, Any]) -> ExportOrder:
     from datetime import timedelta
 
-    from etl.exporting import ExportOrder
+    from etl.exportreport import ExportOrder
     from etl.handover import MARGIN
 
     margin = options.pop("margin")
@@ -162,16 +163,17 @@ def _show(report: ExportReport, *, as_json: bool) -> None:
 
 def _sentences(report: ExportReport) -> Iterator[str]:
     of = f" of {report.campaign.name}" if report.campaign else ""
-    run = f" (export {report.run}, {report.status})" if report.run else ""
+    waits = ", not acknowledged yet" if report.next else ""
+    run = f" (export {report.run}{waits})" if report.run else ""
     customers = "customer" if report.rows == 1 else "customers"
     yield f"{report.rows:,} {customers}{of} in {report.out}{run}"
     if report.filters:
         yield "Filters: " + "; ".join(f"{name} {value}" for name, value in report.filters.items())
     if report.since:
-        yield f"Asked for what changed since {report.since}, and left out {report.had:,} that were given already."
+        yield f"Asked for what changed since {report.since}; {report.had:,} of it had been given already."
     for note in report.notes:
         yield f"Note: {note}"
     if report.requests:
-        yield f"Took {report.seconds:.1f} s; {report.requests:,} requests, {report.retries:,} of them retries."
+        yield f"Took {report.seconds:.1f} s; {report.requests:,} requests, {report.retries:,} of them again."
     if report.next:
         yield f"Next: once the receiver has it: {report.next}"
