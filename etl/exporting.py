@@ -85,7 +85,7 @@ class Exporter:
             return self._told(delivery, notes=(note,), campaign=campaign)
 
     def acknowledge(self, run: str) -> ExportReport:
-        """Note that the receiver has this export. Raises StateError for one that is unknown or not the last."""
+        """Note that the receiver has this export. Raises StateError unless it is the last one."""
         with holding(self.state, run) as handover:
             delivery = handover.acknowledge(run)
         note = f"Export {delivery.run} is acknowledged since {delivery.acknowledged}."
