@@ -369,6 +369,17 @@ def test_an_unacknowledged_file_makes_way_for_the_one_that_has_its_customers_aga
     assert ids(place.take()) == [1, 2]
 
 
+def test_who_was_only_in_an_export_that_nobody_acknowledged_is_not_had(place: Place) -> None:
+    campaign = Campaign(customer(1), customer(2))
+    place.export(campaign, awaits=True)
+    missed = campaign.held.pop(customer(2).id)
+    second = place.export(campaign, awaits=True)
+    with place.opened() as held:
+        held.acknowledge(second.run)
+    campaign.put(missed)
+    assert place.export(campaign, awaits=True).rows == 1
+
+
 def test_acknowledging_twice_is_as_good_as_once(place: Place) -> None:
     run = place.export(Campaign(customer(1)), awaits=True).run
     with holding(place.state, run) as held:
