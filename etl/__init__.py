@@ -1,6 +1,6 @@
 """Bulk loader for contact centre campaigns: a lead file in, customers in a campaign, an answer for every row.
 
-``load``, ``aload``, ``resume``, ``check``, ``Client``, ``Profile``, ``Settings``, ``RunReport``,
+``load``, ``aload``, ``resume``, ``check``, ``export``, ``Client``, ``Profile``, ``Settings``, ``RunReport``,
 ``RowOutcome`` and ``EtlError`` are the public names; each is imported when it is first used.
 """
 
@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from etl.api import aload, check, load, resume
+    from etl.api import aload, check, export, load, resume
     from etl.errors import EtlError
     from etl.obi import Client
     from etl.profile import Profile
@@ -26,6 +26,7 @@ __all__ = [
     "Settings",
     "aload",
     "check",
+    "export",
     "load",
     "resume",
 ]
@@ -37,7 +38,7 @@ _HOMES = {
     "RowOutcome": "etl.records",
     "RunReport": "etl.records",
     "Settings": "etl.settings",
-    **dict.fromkeys(("aload", "check", "load", "resume"), "etl.api"),
+    **dict.fromkeys(("aload", "check", "export", "load", "resume"), "etl.api"),
 }
 
 

@@ -71,6 +71,10 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     # Where stages meet, from what they share up to a whole run.
     ("4 places, links and campaigns", frozenset({"campaigns", "files", "link"})),
     ("4 handing over", frozenset({"handover"})),
+    ("4 whom an export means", frozenset({"exportchoice", "exportwalk"})),
+    ("4 what an export keeps", frozenset({"exportspool", "exporttable"})),
+    ("4 who was met", frozenset({"exportgather"})),
+    ("4 exports", frozenset({"exporting"})),
     ("4 a do-not-call list", frozenset({"listfiles"})),
     ("4 the work of a run", frozenset({"lists", "work"})),
     ("4 answers of a run", frozenset({"publishing"})),

@@ -1,0 +1,384 @@
+"""Exports: a campaign's customers, with what became of them, as a file that is whole or not there.
+
+Everybody is gathered into a throw-away file first, since what columns there are shows at the end. The table is
+written beside its place and moved there, so that whatever stops an export leaves what stood there before.
+An incremental one goes by way of the hand-over (``etl.handover``), which knows what the receiver has.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from glob import escape
+from hashlib import blake2b
+from pathlib import Path
+
+from msgspec import Struct, field, json
+from msgspec.structs import replace
+
+from etl.campaigns import find_campaign
+from etl.errors import ConfigError, OutputError
+from etl.exportchoice import Choice
+from etl.exportgather import Gathered, Gatherer
+from etl.exportspool import Spool
+from etl.exporttable import Columns, Survey
+from etl.files import make_way, stamp
+from etl.handover import MARGIN, Delivery, Handover, Version, holding, opened
+from etl.link import Link, connected
+from etl.namesback import NamesBack
+from etl.obi.models import Campaign
+from etl.outputs import SHEET_CELL, check_writable, drafted, filled, put_in_place
+from etl.progress import Progress, Silence
+from etl.quoting import counted
+from etl.records import CampaignRef
+from etl.settings import Settings
+from etl.state import StateFolder, input_mode
+
+
+class ExportOrder(Struct, frozen=True, kw_only=True):
+    """What is asked: a campaign by its name or id, to a file whose ending says its form.
+
+    ``choice`` says whom; ``script`` adds script answers; ``names`` are the CRM's own. ``incremental`` gives
+    what the receiver does not have yet: ``name`` tells several receivers apart, ``awaits`` waits for an
+    acknowledgement, ``margin`` is how far before the last time it asks.
+    """
+
+    campaign: str
+    out: str
+    choice: Choice = field(default_factory=Choice)
+    script: bool = False
+    names: NamesBack = field(default_factory=NamesBack)
+    plain: bool = False
+    incremental: bool = False
+    name: str = ""
+    awaits: bool = False
+    margin: timedelta = MARGIN
+    simulate: bool = False
+
+
+class ExportReport(Struct, frozen=True, kw_only=True):
+    """The end of an export, for people and machines.
+
+    ``rows`` customers are in ``out``. ``complete``: nobody whom the filters mean, and who was there the whole
+    time, is missing; otherwise ``doubt`` says why that is not certain. ``total_before`` and ``total_after``
+    are the campaign's own counts of all its customers. ``left_out`` were given by the server although the
+    filters do not mean them, ``had`` were left out because the receiver has them, ``deleted`` went while it
+    was read. ``run`` names an incremental export, ``since`` is from when on it asked. ``notes`` are sentences
+    that a person should know. ``status`` is how far an incremental export has come.
+    """
+
+    out: str
+    rows: int
+    complete: bool
+    exit_code: int
+    campaign: CampaignRef | None = None
+    command: str = "export"
+    run: str = ""
+    status: str = ""
+    doubt: str = ""
+    filters: dict[str, str] = field(default_factory=dict)
+    since: str = ""
+    columns: int = 0
+    total_before: int | None = None
+    total_after: int | None = None
+    walks: int = 0
+    left_out: int = 0
+    had: int = 0
+    deleted: int = 0
+    notes: tuple[str, ...] = ()
+    requests: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    next: str = ""
+
+
+class Exporter:
+    """Exports with one set of settings and one state folder.
+
+    ``repeat`` are the words that further commands need to find the same state (``--state-dir …``).
+    """
+
+    def __init__(self, settings: Settings, *, progress: Progress | None = None, repeat: str = "") -> None:
+        self.settings = settings
+        self.state = StateFolder(settings.state_dir)
+        self.run = ""
+        self.repeat = repeat
+        self._progress = progress or Silence()
+
+    async def export(self, order: ExportOrder) -> ExportReport:
+        """Write the file. Raises EtlError for whatever stops it: there is no file then but the one before."""
+        began = time.monotonic()
+        _check(order)
+        async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
+            campaign = await find_campaign(link.client, order.campaign)
+            if order.incremental:
+                report = await self._hand_over(link, campaign, order)
+            else:
+                report = await self._export(link, campaign, order)
+            return replace(
+                report,
+                campaign=CampaignRef(campaign.id, campaign.name, campaign.status or "", campaign.end_date or ""),
+                filters=order.choice.told(),
+                requests=link.client.stats.requests,
+                retries=link.client.stats.retries,
+                seconds=max(round(time.monotonic() - began, 3), 0.001),
+            )
+
+    async def again(self, order: ExportOrder) -> ExportReport:
+        """Put the last incremental export in place once more, as it was; raises StateError without one.
+
+        Without ``out`` it goes where it went before.
+        """
+        out = Path(order.out).absolute() if order.out else None
+        if out:
+            _check(order)
+        async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
+            campaign = await find_campaign(link.client, order.campaign)
+            with self._handover(link, campaign, order) as handover:
+                delivery = handover.again(out, mode=input_mode(out) if out else 0o600)
+            note = f"This is export {delivery.run} once more, as it was."
+            return self._told(delivery, notes=(note,), campaign=campaign)
+
+    def acknowledge(self, run: str) -> ExportReport:
+        """Note that the receiver has this export. Raises StateError for one that there is not, or not last."""
+        with holding(self.state, run) as handover:
+            delivery = handover.acknowledge(run)
+        note = f"Export {delivery.run} is acknowledged since {delivery.acknowledged}."
+        return self._told(delivery, notes=(note,))
+
+    # --- a whole export -----------------------------------------------------------------------------
+
+    async def _export(self, link: Link, campaign: Campaign, order: ExportOrder) -> ExportReport:
+        out = Path(order.out).absolute()
+        with self.state.scratch() as scratch, Spool(scratch / "customers", order.choice.fits) as spool:
+            gathered = await self._gathered(link, campaign, order, spool=spool)
+            survey = surveyed(spool, order)
+            columns = fit_columns(survey, order)
+            notes = [*_notes(gathered, survey, order), *columns.notes]
+            with drafted(out) as temporary:
+                write(temporary, spool, columns, order=order)
+                mode = input_mode(out)
+                notes += self._made_way(out)
+                put_in_place(temporary, out, mode=mode)
+            self._remember(out)
+            return _report(gathered, spool, order, columns=columns, rows=survey.rows, notes=notes)
+
+    async def _gathered(
+        self, link: Link, campaign: Campaign, order: ExportOrder, *, spool: Spool
+    ) -> Gathered:
+        return await Gatherer(
+            link.client,
+            campaign.id,
+            choice=order.choice,
+            script=order.script,
+            spool=spool,
+            progress=self._progress,
+        ).gather()
+
+    def _made_way(self, out: Path) -> Iterator[str]:
+        """Keep what is at ``out``, unless an export wrote it: it is replaced by this one then."""
+        if out.exists() and self._own(out) != stamp(out) and (moved := make_way(out)):
+            yield f"What stood at {out} was no export's; it is {moved.name} now."
+
+    def _remember(self, out: Path) -> None:
+        self._mark(out).parent.mkdir(mode=0o700, exist_ok=True)
+        self._mark(out).write_bytes(json.encode(stamp(out)))
+
+    def _own(self, out: Path) -> list[int]:
+        try:
+            return json.decode(self._mark(out).read_bytes(), type=list[int])
+        except (OSError, ValueError):
+            return []
+
+    def _mark(self, out: Path) -> Path:
+        """Where it is kept that an export wrote ``out``."""
+        name = blake2b(str(out).encode(errors="surrogateescape"), digest_size=12).hexdigest()
+        return self.state.exports / "written" / name
+
+    # --- what the receiver does not have yet --------------------------------------------------------
+
+    def _handover(
+        self, link: Link, campaign: Campaign, order: ExportOrder
+    ) -> AbstractContextManager[Handover]:
+        told = order.choice.told()
+        key = json.encode([order.name, sorted(told.items())]).decode()
+        return opened(
+            self.state, server=link.server, campaign_id=campaign.id, key=key, margin=order.margin
+        )
+
+    async def _hand_over(self, link: Link, campaign: Campaign, order: ExportOrder) -> ExportReport:
+        out = Path(order.out).absolute()
+        with self._handover(link, campaign, order) as handover:
+            recovered = handover.roll_forward()
+            notes = []
+            if recovered is not None:
+                notes.append(
+                    f"Export {recovered.run} was interrupted, and is in place only now: {recovered.final}."
+                )
+                if recovered.final == str(out):
+                    notes.append("Export again, once it is fetched, for what came since.")
+                    return self._told(recovered, notes=notes)
+            return await self._new(link, campaign, order, handover=handover, notes=notes)
+
+    async def _new(
+        self, link: Link, campaign: Campaign, order: ExportOrder, *, handover: Handover, notes: list[str]
+    ) -> ExportReport:
+        since = handover.since
+        order = replace(order, choice=replace(order.choice, since=since))
+        out = Path(order.out).absolute()
+        run, table = handover.begin(out, server_time=_server_time(link), awaits=order.awaits)
+        self._progress.say(f"Export {run} of what changed since {since or 'the beginning'}.")
+        with self.state.scratch() as scratch, Spool(scratch / "customers", order.choice.fits) as spool:
+            gathered = await self._gathered(link, campaign, order, spool=spool)
+            had = drop_had(spool, handover)
+            survey = surveyed(spool, order)
+            columns = fit_columns(survey, order)
+            with drafted(table) as temporary:
+                write(temporary, spool, columns, order=order)
+                put_in_place(temporary, table)
+            versions = (Version.of(customer) for block in spool.blocks() for customer in block)
+            stood = stamp(out) if out.exists() else []
+            handover.prepare(
+                run, versions=versions, rows=survey.rows, complete=not gathered.doubt, mode=input_mode(out)
+            )
+            delivery = handover.deliver(run)
+            notes += _moved_aside(out, stood)
+            notes += [*_notes(gathered, survey, order), *columns.notes]
+            report = _report(gathered, spool, order, columns=columns, rows=survey.rows, notes=notes)
+        return replace(
+            report,
+            run=run,
+            status=delivery.status.value,
+            since=since.isoformat() if since else "",
+            had=had,
+            left_out=max(report.left_out - had, 0),
+            next=self._next(delivery),
+        )
+
+    def _told(
+        self, delivery: Delivery, *, notes: Sequence[str], campaign: Campaign | None = None
+    ) -> ExportReport:
+        """What is known of an export that was made earlier."""
+        return ExportReport(
+            out=delivery.final,
+            rows=delivery.rows,
+            complete=True,
+            exit_code=0,
+            campaign=campaign and CampaignRef(campaign.id, campaign.name, campaign.status or ""),
+            run=delivery.run,
+            status=delivery.status.value,
+            notes=tuple(notes),
+            next=self._next(delivery),
+        )
+
+    def _next(self, delivery: Delivery) -> str:
+        waits = delivery.awaits and not delivery.acknowledged
+        return f"obi export --ack {delivery.run}{self.repeat}" if waits else ""
+
+
+def _check(order: ExportOrder) -> None:
+    """Raise ConfigError for what can't be, before anything is asked of the server."""
+    check_writable(Path(order.out).absolute(), rows=0, columns=0, option="--out")
+    if order.incremental and (order.choice.since or order.choice.before):
+        raise ConfigError(
+            "An incremental export knows itself from when on it asks; leave out --modified-since and "
+            "--modified-before, or --incremental."
+        )
+    if (order.awaits or order.name) and not order.incremental:
+        raise ConfigError("An acknowledgement or a --name belongs to --incremental; add it, or leave them out.")
+
+
+def _moved_aside(out: Path, stood: list[int]) -> Iterator[str]:
+    """What became of the file that stood at ``out``, by its stamp, where it is still beside it."""
+    for other in out.parent.glob(f"{escape(out.stem)}.*{escape(out.suffix)}") if stood else ():
+        if other != out and stamp(other) == stood:
+            yield f"What stood at {out} is {other.name} now."
+
+
+def _server_time(link: Link) -> datetime:
+    """The present time by the server's clock, as far as it told; rather a little too early."""
+    return datetime.now(UTC) + timedelta(seconds=link.client.server_time_offset or 0)
+
+
+def drop_had(spool: Spool, handover: Handover) -> int:
+    """Take out whom the receiver has in this very state: how many."""
+    dropped = 0
+    for block in spool.blocks():
+        had = [customer.id for customer in block if not handover.is_new(Version.of(customer))]
+        spool.drop(had)
+        dropped += len(had)
+    return dropped
+
+
+def surveyed(spool: Spool, order: ExportOrder) -> Survey:
+    """All that must be known of the customers before their table can be written."""
+    survey = Survey(order.names, script=order.script)
+    for block in spool.blocks():
+        survey.look_at(block)
+    return survey
+
+
+def fit_columns(survey: Survey, order: ExportOrder) -> Columns:
+    """The table's columns. Raises OutputError where the file's form can't hold them, or a cell."""
+    out = Path(order.out).absolute()
+    ending = out.suffix.lower()
+    columns = survey.columns(absent=None if ending in {".jsonl", ".parquet"} else "")
+    check_writable(out, rows=survey.rows, columns=len(columns.headers), option="--out")
+    if ending == ".xlsx" and survey.longest > SHEET_CELL:
+        raise OutputError(
+            f"A value has {survey.longest:,} characters, and a sheet's cell holds {SHEET_CELL:,}; "
+            "export to .csv, .jsonl or .parquet."
+        )
+    return columns
+
+
+def write(temporary: Path, spool: Spool, columns: Columns, *, order: ExportOrder) -> None:
+    """Write the whole table into a file that is not in place yet."""
+    ending = Path(order.out).suffix
+    with filled(temporary, columns.headers, ending=ending, plain=order.plain) as sink:
+        for block in spool.blocks():
+            sink.write_rows(columns.cells(block))
+
+
+def _report(
+    gathered: Gathered, spool: Spool, order: ExportOrder, *, columns: Columns, rows: int, notes: list[str]
+) -> ExportReport:
+    return ExportReport(
+        out=str(Path(order.out).absolute()),
+        rows=rows,
+        complete=not gathered.doubt,
+        exit_code=5 if gathered.doubt else 0,
+        doubt=gathered.doubt,
+        columns=len(columns.headers),
+        total_before=gathered.before,
+        total_after=gathered.after,
+        walks=gathered.walks,
+        left_out=spool.size() - rows - gathered.deleted,
+        deleted=gathered.deleted,
+        notes=tuple(notes),
+    )
+
+
+def _notes(gathered: Gathered, survey: Survey, order: ExportOrder) -> Iterator[str]:
+    """What a person should know of how the rows came together."""
+    if gathered.ignored:
+        yield "The server took no notice of a filter and gave others too; they are left out."
+    if gathered.deleted:
+        yield f"{counted(gathered.deleted, 'customer')} went while the campaign was read, and are left out."
+    if gathered.before != gathered.after and None not in {gathered.before, gathered.after}:
+        yield (
+            f"The campaign had {counted(gathered.before or 0, 'customer')} when this began and "
+            f"{gathered.after or 0:,} when it ended: who came or went meanwhile may be in the file or not."
+        )
+    if survey.dateless and (order.choice.since or order.choice.before):
+        yield (
+            f"{counted(survey.dateless, 'customer')} without a modificationDate that can be read: they are in "
+            "the file whatever time was asked for."
+        )
+    if survey.foreign:
+        yield (
+            f"{counted(survey.foreign, 'externalId')} without the prefix {order.names.prefix!r} of the profile; "
+            "they are left whole."
+        )
