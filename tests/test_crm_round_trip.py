@@ -73,6 +73,14 @@ def crm_file(own_place: Path) -> Path:
     path = own_place / "leads.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([HEADER, *ROWS])
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for place, cells in enumerate([HEADER, *ROWS], 1):
+        for at, text in enumerate(cells, 1):
+            if text:
+                sheet.cell(place, at, text).data_type = "s"
+    book.save(own_place / "leads.xlsx")
     return path
 
 
@@ -104,7 +112,10 @@ def test_a_crm_s_file_joins_its_results_row_for_row(
 ) -> None:
     simulator = serve()
     server = ("--base-url", simulator.base_url)
-    loaded = obi("load", crm_file, "--campaign", PREVIEW_CAMPAIGN, "--profile", "acme.toml", "--yes", *server)
+    source_file = crm_file.with_suffix(f".{ending}")
+    loaded = obi(
+        "load", source_file, "--campaign", PREVIEW_CAMPAIGN, "--profile", "acme.toml", "--yes", *server
+    )
     assert loaded[0] == 0, loaded[2]
     simulator.dial(hours=6, seed=7)
     out = crm_file.with_name(f"back.{ending}")
