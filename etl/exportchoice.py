@@ -46,7 +46,9 @@ class Choice(Struct, frozen=True, kw_only=True, dict=True):
         """Refuse with ConfigError what could mean nobody."""
         for agent in self.agents:
             if not _ID.fullmatch(_id32(agent)):
-                raise ConfigError(f"The agent {agent!r} is no id: 32 hexadecimal digits, with dashes or without.")
+                raise ConfigError(
+                    f"The agent {agent!r} is no id: 32 hexadecimal digits, with dashes or without."
+                )
         for name, _ in self.attributes:
             if not name.strip():
                 raise ConfigError("An attribute is named NAME or NAME=VALUE, and the name is missing.")
@@ -103,7 +105,9 @@ class Choice(Struct, frozen=True, kw_only=True, dict=True):
             "classifier": self.classifiers,
             "external-id": self.external_ids,
             "agent": tuple(_id32(agent) for agent in self.agents),
-            "attribute": tuple(name if value is None else f"{name}={value}" for name, value in self.attributes),
+            "attribute": tuple(
+                name if value is None else f"{name}={value}" for name, value in self.attributes
+            ),
         }
         told = {name: " or ".join(values) for name, values in several.items() if values}
         if self.attributes:

@@ -52,14 +52,21 @@ class Gatherer:
     """Gathers from one campaign what a ``choice`` means into a ``spool``; ``script`` brings the answers too."""
 
     def __init__(
-        self, client: Client, campaign_id: str, *, choice: Choice, script: bool, spool: Spool, progress: Progress
+        self,
+        client: Client,
+        campaign_id: str,
+        *,
+        choice: Choice,
+        script: bool,
+        spool: Spool,
+        progress: Progress,
     ) -> None:
         self._client = client
         self._campaign_id = campaign_id
         self._choice = choice
         self._asked = choice.asked()
         self._is_filtered = any(value is not None for value in self._asked.values())
-        self._script = script
+        self._asked["include_script"] = script or None
         self._spool = spool
         self._progress = progress
         self._ignored = False
@@ -70,7 +77,9 @@ class Gatherer:
         found = Gathered()
         for number in range(1, WALKS + 1):
             if number > 1:
-                self._progress.say(f"Not everybody may have been met ({found.doubt}); walking through it again.")
+                self._progress.say(
+                    f"Not everybody may have been met ({found.doubt}); walking through it again."
+                )
             walked = await self._walk(before)
             after = await self._count()
             steady = first == before == after
@@ -99,13 +108,7 @@ class Gatherer:
             self._progress.end()
 
     async def _page(self, offset: int, limit: int) -> Sequence[StoredCustomer]:
-        page = await self._client.customers.list(
-            self._campaign_id,
-            offset=offset,
-            limit=limit,
-            include_script=self._script or None,
-            **self._asked,
-        )
+        page = await self._client.customers.list(self._campaign_id, offset=offset, limit=limit, **self._asked)
         self._ignored |= not all(map(self._choice.was_asked_for, page))
         return page
 

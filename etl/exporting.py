@@ -119,7 +119,9 @@ class Exporter:
                 report = await self._export(link, campaign, order)
             return replace(
                 report,
-                campaign=CampaignRef(campaign.id, campaign.name, campaign.status or "", campaign.end_date or ""),
+                campaign=CampaignRef(
+                    campaign.id, campaign.name, campaign.status or "", campaign.end_date or ""
+                ),
                 filters=order.choice.told(),
                 requests=link.client.stats.requests,
                 retries=link.client.stats.retries,
@@ -163,15 +165,21 @@ class Exporter:
                 notes += self._made_way(out)
                 put_in_place(temporary, out, mode=mode)
             self._remember(out)
-            return _report(gathered, spool, order, columns=columns, rows=survey.rows, notes=notes)
+            return _report(gathered, spool, order, survey=survey, columns=columns, notes=notes)
 
     async def _gathered(
-        self, link: Link, campaign: Campaign, order: ExportOrder, *, spool: Spool
+        self,
+        link: Link,
+        campaign: Campaign,
+        order: ExportOrder,
+        *,
+        spool: Spool,
+        since: datetime | None = None,
     ) -> Gathered:
         return await Gatherer(
             link.client,
             campaign.id,
-            choice=order.choice,
+            choice=replace(order.choice, since=since) if since else order.choice,
             script=order.script,
             spool=spool,
             progress=self._progress,
@@ -204,9 +212,7 @@ class Exporter:
     ) -> AbstractContextManager[Handover]:
         told = order.choice.told()
         key = json.encode([order.name, sorted(told.items())]).decode()
-        return opened(
-            self.state, server=link.server, campaign_id=campaign.id, key=key, margin=order.margin
-        )
+        return opened(self.state, server=link.server, campaign_id=campaign.id, key=key, margin=order.margin)
 
     async def _hand_over(self, link: Link, campaign: Campaign, order: ExportOrder) -> ExportReport:
         out = Path(order.out).absolute()
@@ -225,13 +231,12 @@ class Exporter:
     async def _new(
         self, link: Link, campaign: Campaign, order: ExportOrder, *, handover: Handover, notes: list[str]
     ) -> ExportReport:
-        since = handover.since
-        order = replace(order, choice=replace(order.choice, since=since))
+        since = handover.since  # is asked for only: what is older and was not had yet is welcome
         out = Path(order.out).absolute()
         run, table = handover.begin(out, server_time=_server_time(link), awaits=order.awaits)
         self._progress.say(f"Export {run} of what changed since {since or 'the beginning'}.")
         with self.state.scratch() as scratch, Spool(scratch / "customers", order.choice.fits) as spool:
-            gathered = await self._gathered(link, campaign, order, spool=spool)
+            gathered = await self._gathered(link, campaign, order, spool=spool, since=since)
             had = drop_had(spool, handover)
             survey = surveyed(spool, order)
             columns = fit_columns(survey, order)
@@ -246,7 +251,7 @@ class Exporter:
             delivery = handover.deliver(run)
             notes += _moved_aside(out, stood)
             notes += [*_notes(gathered, survey, order), *columns.notes]
-            report = _report(gathered, spool, order, columns=columns, rows=survey.rows, notes=notes)
+            report = _report(gathered, spool, order, survey=survey, columns=columns, notes=notes)
         return replace(
             report,
             run=run,
@@ -266,7 +271,7 @@ class Exporter:
             rows=delivery.rows,
             complete=True,
             exit_code=0,
-            campaign=campaign and CampaignRef(campaign.id, campaign.name, campaign.status or ""),
+            campaign=CampaignRef(campaign.id, campaign.name, campaign.status or "") if campaign else None,
             run=delivery.run,
             status=delivery.status.value,
             notes=tuple(notes),
@@ -287,7 +292,9 @@ def _check(order: ExportOrder) -> None:
             "--modified-before, or --incremental."
         )
     if (order.awaits or order.name) and not order.incremental:
-        raise ConfigError("An acknowledgement or a --name belongs to --incremental; add it, or leave them out.")
+        raise ConfigError(
+            "An acknowledgement or a --name belongs to --incremental; add it, or leave them out."
+        )
 
 
 def _moved_aside(out: Path, stood: list[int]) -> Iterator[str]:
@@ -343,21 +350,38 @@ def write(temporary: Path, spool: Spool, columns: Columns, *, order: ExportOrder
 
 
 def _report(
-    gathered: Gathered, spool: Spool, order: ExportOrder, *, columns: Columns, rows: int, notes: list[str]
+    gathered: Gathered,
+    spool: Spool,
+    order: ExportOrder,
+    *,
+    survey: Survey,
+    columns: Columns,
+    notes: Sequence[str],
 ) -> ExportReport:
+    doubt = "; ".join(filter(None, (gathered.doubt, _unreadable(survey))))
     return ExportReport(
         out=str(Path(order.out).absolute()),
-        rows=rows,
-        complete=not gathered.doubt,
-        exit_code=5 if gathered.doubt else 0,
-        doubt=gathered.doubt,
+        rows=survey.rows,
+        complete=not doubt,
+        exit_code=5 if doubt else 0,
+        doubt=doubt,
         columns=len(columns.headers),
         total_before=gathered.before,
         total_after=gathered.after,
         walks=gathered.walks,
-        left_out=spool.size() - rows - gathered.deleted,
+        left_out=spool.size() - survey.rows - gathered.deleted,
         deleted=gathered.deleted,
         notes=tuple(notes),
+    )
+
+
+def _unreadable(survey: Survey) -> str:
+    """What was in the server's answers and is not in the table, empty if nothing."""
+    if not survey.odd:
+        return ""
+    fields = ", ".join(sorted(survey.odd_fields))
+    return (
+        f"{counted(survey.odd, 'customer')} had values that can't be read ({fields}), whose cells are empty"
     )
 
 
@@ -376,6 +400,11 @@ def _notes(gathered: Gathered, survey: Survey, order: ExportOrder) -> Iterator[s
         yield (
             f"{counted(survey.dateless, 'customer')} without a modificationDate that can be read: they are in "
             "the file whatever time was asked for."
+        )
+    if survey.derived:
+        yield (
+            f"{counted(survey.derived, 'customer')} had no id in the input: theirs was made of the number, and "
+            "only by that can they be joined."
         )
     if survey.foreign:
         yield (

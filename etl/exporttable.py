@@ -34,7 +34,12 @@ _FIELDS = {
     "modificationDate": "modification_date",
     "id": "id",
 }
-OWN = ("externalId", "numbers", *_PHONES, *[name for name in _FIELDS if name not in {"externalId", "numbers"}])
+OWN = (
+    "externalId",
+    "numbers",
+    *_PHONES,
+    *[name for name in _FIELDS if name not in {"externalId", "numbers"}],
+)
 """The columns of every export, by the interface's names; ``phone1`` to ``phone3`` are the numbers one by one."""
 
 _SCRIPT = "script"
@@ -49,13 +54,17 @@ class Survey:
     """What a table of customers needs, learned from all of them.
 
     ``longest`` is the length of the longest cell, ``foreign`` the number of externalIds that lack the
-    prefix of the names, ``dateless`` that of customers without a readable modificationDate.
+    prefix of the names, ``derived`` of those that a load made, ``dateless`` that of customers without a
+    readable modificationDate. ``odd`` customers lack values that could not be read, of ``odd_fields``.
     """
 
     def __init__(self, names: NamesBack, *, script: bool) -> None:
         self.rows = 0
         self.longest = 0
         self.foreign = 0
+        self.derived = 0
+        self.odd = 0
+        self.odd_fields: set[str] = set()
         self.dateless = 0
         self._names = names
         self._script = script
@@ -67,7 +76,11 @@ class Survey:
         """Learn from some customers."""
         for customer in customers:
             self.rows += 1
-            self.foreign += self._names.lacks_prefix(customer.external_id or "")
+            derived = self._names.was_derived(customer.external_id or "")
+            self.derived += derived
+            self.foreign += not derived and self._names.lacks_prefix(customer.external_id or "")
+            self.odd += bool(customer.unreadable)
+            self.odd_fields.update(customer.unreadable)
             self.dateless += customer.modified_at is None
             self._most_numbers = max(self._most_numbers, len(numbers_of(customer)))
             attributes, answers = _attributes(customer), _answers(customer) if self._script else []

@@ -77,9 +77,7 @@ async def walk(
     ahead = _Ahead(fetch)
     try:
         while not walker.ended:
-            page = await ahead.page(
-                walker.offset, walker.limit, further=walker.further(expected)
-            )
+            page = await ahead.page(walker.offset, walker.limit, further=walker.further(expected))
             walker.look_at(page)
     finally:
         await ahead.close()
@@ -166,7 +164,8 @@ class _Walker:
         self._out_of_turn += 1
         if not ids:
             self._empty_at = self.offset
-        if self.offset and self._out_of_turn <= _PATIENCE + self._pages // 10:
+        single = ids and self._largest == 1  # pages of one customer can't overlap
+        if self.offset and not single and self._out_of_turn <= _PATIENCE + self._pages // 10:
             self.offset = max(self.offset - max(self._largest // 2, 1) * 2**self._backs, 0)
             self._backs += 1
             return

@@ -72,6 +72,11 @@ def changing(simulator: Simulator, change: Callable[[int], None]) -> Iterator[No
     del store.find
 
 
+def listed() -> list[str]:
+    """What is in the working folder."""
+    return sorted(path.name for path in Path().iterdir())
+
+
 def ids(rows: list[dict[str, str]]) -> list[str]:
     return [row["externalId"] for row in rows]
 
@@ -189,7 +194,9 @@ async def test_script_answers_are_columns_behind_the_attributes(
     async with Simulator() as simulator:
         seeded(
             simulator,
-            customer(1, **attributes(script="mine"), **script(("Happy?", "yes"), ("Why?", "01"), ("Why?", "2"))),
+            customer(
+                1, **attributes(script="mine"), **script(("Happy?", "yes"), ("Why?", "01"), ("Why?", "2"))
+            ),
             customer(2, **script(("Else?", "no"))),
             customer(3),
         )
@@ -237,7 +244,9 @@ async def test_a_profile_gives_the_names_of_the_crm_back(
 
 
 CALLED = [
-    customer(1, result="SUCCESS", callResult="ANSWER", classifier="Sale", modificationDate="2027-04-01T10:00:00Z"),
+    customer(
+        1, result="SUCCESS", callResult="ANSWER", classifier="Sale", modificationDate="2027-04-01T10:00:00Z"
+    ),
     customer(2, result="SUCCESS2", modificationDate="2027-04-02T10:00:00Z", **attributes(Class="Gold")),
     customer(3, result="FAILURE", modificationDate="2027-04-03T10:00:00Z", **attributes(Class="Silver")),
     customer(4, modificationDate="2027-04-04T10:00:00Z", agentId="5F9C1B0A4C3D4E5F8A9B0C1D2E3F4A5B"),
@@ -415,7 +424,13 @@ async def test_faults_on_the_way_are_no_harm(settings_for: MakeSettings, answers
         seeded(simulator, *many(900))
         for mode in ("503", "reset_mid_body", "truncated_json", "429"):
             simulator.add_fault(
-                Fault(mode=mode, rate=0.1, seed=len(mode), path="/customers", params={"seconds": 0} if mode == "429" else {})
+                Fault(
+                    mode=mode,
+                    rate=0.1,
+                    seed=len(mode),
+                    path="/customers",
+                    params={"seconds": 0} if mode == "429" else {},
+                )
             )
         report = await export(settings_for(simulator.base_url))
     assert ids(answers_in("out.csv")) == [f"{number:05}" for number in range(900)]
@@ -435,6 +450,21 @@ async def test_attributes_are_read_in_every_dialect(
     assert answers_in("out.csv")[0]["Company"] == "X"
 
 
+async def test_values_that_cannot_be_read_are_told_and_never_left_out_in_silence(
+    settings_for: MakeSettings, answers_in: Answers
+) -> None:
+    async with Simulator() as simulator:
+        seeded(simulator, *many(3))
+        simulator._service.store._db.execute(
+            "UPDATE customers SET body = json_set(body, '$.callCount', 'odd', '$.attributes', 'odd')"
+            " WHERE external_id = '00001'"
+        )
+        report = await export(settings_for(simulator.base_url))
+    assert ids(answers_in("out.csv")) == ["00000", "00001", "00002"]
+    assert (report.complete, report.exit_code) == (False, 5)
+    assert "1 customer had values that can't be read (attributes, callCount)" in report.doubt
+
+
 # --- never half -------------------------------------------------------------------------------------
 
 
@@ -446,7 +476,7 @@ async def test_an_export_that_fails_leaves_what_was_there(settings_for: MakeSett
         with pytest.raises(ApiError):
             await export(settings_for(simulator.base_url))
     assert Path("out.csv").read_text(encoding="utf-8") == "mine"
-    assert os.listdir() == ["out.csv"]
+    assert listed() == ["out.csv"]
 
 
 async def test_an_export_that_is_cancelled_leaves_nothing(settings_for: MakeSettings) -> None:
@@ -462,7 +492,7 @@ async def test_an_export_that_is_cancelled_leaves_nothing(settings_for: MakeSett
         with pytest.raises(asyncio.CancelledError):
             await work
         simulator.release()
-    assert os.listdir() == []
+    assert listed() == []
     assert [*Path(settings.state_dir, "incoming").iterdir()] == []
 
 
@@ -478,7 +508,7 @@ async def test_a_full_disk_is_told_as_that_and_leaves_no_file(
         with pytest.raises(DiskFullError, match="out.csv") as told:
             await export(settings_for(simulator.base_url))
     assert told.value.exit_code == 8
-    assert os.listdir() == []
+    assert listed() == []
 
 
 @pytest.mark.parametrize("out", ["out.txt", "nowhere/out.csv", "."])
@@ -500,7 +530,7 @@ async def test_a_value_that_a_sheet_would_cut_is_refused(settings_for: MakeSetti
             await export(settings, "out.xlsx")
         report = await export(settings, "out.csv")
     assert report.rows == 1
-    assert os.listdir() == ["out.csv"]
+    assert listed() == ["out.csv"]
 
 
 async def test_an_unknown_campaign_is_told(settings_for: MakeSettings) -> None:
@@ -523,7 +553,7 @@ async def test_an_export_replaces_an_export_and_keeps_its_permissions(
         report = await export(settings)
     assert ids(answers_in(out)) == ["00001", "00002"]
     assert out.stat().st_mode & 0o777 == 0o640
-    assert os.listdir() == ["out.csv"]
+    assert listed() == ["out.csv"]
     assert report.notes == ()
 
 
@@ -532,7 +562,7 @@ async def test_a_file_of_somebody_elses_is_moved_aside(settings_for: MakeSetting
     async with Simulator() as simulator:
         seeded(simulator, customer(1))
         report = await export(settings_for(simulator.base_url))
-    (other,) = (name for name in os.listdir() if name != "out.csv")
+    (other,) = (name for name in listed() if name != "out.csv")
     assert Path(other).read_text(encoding="utf-8") == "mine"
     assert any(other in note for note in report.notes)
 

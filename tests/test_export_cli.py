@@ -47,6 +47,11 @@ def simulator(serve: Serve, own_place: Path, monkeypatch: pytest.MonkeyPatch) ->
     return simulator
 
 
+def listed() -> list[str]:
+    """What is in the working folder."""
+    return sorted(path.name for path in Path().iterdir())
+
+
 def ids(rows: list[dict[str, str]]) -> list[str]:
     return [row["externalId"] for row in rows]
 
@@ -118,9 +123,7 @@ def test_help_has_examples_and_the_simulator_serves_too(obi: Obi, own_place: Pat
 
 
 def nightly(obi: Obi, *more: str, out: str = "new.csv") -> dict[str, Any]:
-    code, printed, err = obi(
-        "export", CAMPAIGN, "--out", out, "--incremental", "--json", "--quiet", *more
-    )
+    code, printed, err = obi("export", CAMPAIGN, "--out", out, "--incremental", "--json", "--quiet", *more)
     assert code == 0, err
     report: dict[str, Any] = json.loads(printed)
     return report
@@ -140,12 +143,14 @@ def test_each_night_brings_what_is_new_and_what_changed_and_nothing_twice(
     assert answers_in("3.csv") == []
 
 
-def test_a_file_that_was_not_fetched_is_moved_aside(simulator: Simulator, obi: Obi, answers_in: Answers) -> None:
+def test_a_file_that_was_not_fetched_is_moved_aside(
+    simulator: Simulator, obi: Obi, answers_in: Answers
+) -> None:
     seed(simulator, 1, modificationDate=MINUTE.format(1))
     nightly(obi)
     seed(simulator, 2, modificationDate=MINUTE.format(2))
     report = nightly(obi)
-    (other,) = (name for name in os.listdir() if name != "new.csv")
+    (other,) = (name for name in listed() if name != "new.csv")
     assert (ids(answers_in(other)), ids(answers_in("new.csv"))) == (["0001"], ["0002"])
     assert any(other in note for note in report["notes"])
 
@@ -180,9 +185,7 @@ def test_again_brings_the_very_same_file(simulator: Simulator, obi: Obi) -> None
     assert Path("new.csv").read_bytes() == content
 
 
-def test_different_filters_and_names_have_different_memories(
-    simulator: Simulator, obi: Obi
-) -> None:
+def test_different_filters_and_names_have_different_memories(simulator: Simulator, obi: Obi) -> None:
     seed(simulator, 1, modificationDate=MINUTE.format(1), result="SUCCESS")
     for more in ((), ("--result", "SUCCESS"), ("--name", "warehouse")):
         assert nightly(obi, *more)["rows"] == 1
@@ -232,4 +235,4 @@ def test_an_export_that_is_interrupted_leaves_what_stood_there(
     simulator.release()
     assert obi("export", CAMPAIGN, "--out", "out.csv")[0] == 0
     assert len(answers_in("out.csv")) == 301
-    assert os.listdir() == ["out.csv"]
+    assert listed() == ["out.csv"]

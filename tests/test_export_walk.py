@@ -1,4 +1,4 @@
-"""Walking through a list that is paged by offset: who was there the whole time is met, or the walk says so."""
+"""Walking through a list that is paged by offset: whoever was there all the time is met, or the walk says so."""
 
 from __future__ import annotations
 

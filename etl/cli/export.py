@@ -32,14 +32,19 @@ _WHOM = grouped(
 _WHAT = grouped(
     click.option("--script", is_flag=True, help="Script answers too, a column a question."),
     click.option("--profile", metavar="PROFILE", help="A load's profile: its columns' names come back."),
-    click.option("--columns", metavar="FILE", help="A TOML file with [columns] and [attributes.rename] only."),
+    click.option(
+        "--columns", metavar="FILE", help="A TOML file with [columns] and [attributes.rename] only."
+    ),
     click.option("--plain", is_flag=True, help="CSV for machines: no BOM, no prefix."),
 )
 _ONLY_NEW = grouped(
     click.option("--incremental", is_flag=True, help="Only what the receiver does not have yet."),
     click.option("--name", default="", help="Tells several receivers of one campaign apart."),
     click.option(
-        "--margin", type=Seconds(), metavar="TIME", help="How far before the last time to ask.  [default: 10m]"
+        "--margin",
+        type=Seconds(),
+        metavar="TIME",
+        help="How far before the last time to ask.  [default: 10m]",
     ),
     click.option(
         "--ack",
