@@ -83,7 +83,7 @@ class Version(NamedTuple):
         """The version that this is; ``modified`` in one form, empty where the server tells none."""
         when = customer.modified_at
         modified = instant(when) if when else customer.modification_date or ""
-        content = (
+        fields = (
             customer.id.replace("-", "").upper(),
             modified,
             customer.external_id,
@@ -99,8 +99,11 @@ class Version(NamedTuple):
             customer.preview_time,
             customer.priority,
             customer.time_zone,
-            sorted((each.name, each.value) for each in customer.attributes),
         )
+        # JSON and XML differ in what is a number, and in what is absent or empty.
+        texts = ["" if value is None else str(value) for value in fields]
+        attributes = sorted((each.name, each.value) for each in customer.attributes)
+        content = texts, attributes
         return cls(blake2b(msgspec.json.encode(content), digest_size=16).digest(), modified)
 
 

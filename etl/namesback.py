@@ -172,7 +172,7 @@ class _Inverse:
         self.attributes = self._renamed(profile.attributes.rename)
         if profile.external_id.salesforce18:
             self.notes.append(
-                "Salesforce's ids of 15 characters come back in their form of 18, which Salesforce takes as well."
+                "Salesforce's ids of 15 characters come back in their form of 18, which Salesforce takes too."
             )
 
     def _scalar(self, name: str, named: Sequence[str]) -> None:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +17,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from etl import handover
+from etl.handedover import Ledger
+from etl.handover import Handover
 from etl.simulator import PREVIEW_CAMPAIGN, Simulator
 
 Answers = Callable[[str | Path], list[dict[str, str]]]
@@ -64,6 +73,14 @@ def crm_file(own_place: Path) -> Path:
     path = own_place / "leads.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([HEADER, *ROWS])
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for place, cells in enumerate([HEADER, *ROWS], 1):
+        for at, text in enumerate(cells, 1):
+            if text:
+                sheet.cell(place, at, text).data_type = "s"
+    book.save(own_place / "leads.xlsx")
     return path
 
 
@@ -95,7 +112,10 @@ def test_a_crm_s_file_joins_its_results_row_for_row(
 ) -> None:
     simulator = serve()
     server = ("--base-url", simulator.base_url)
-    loaded = obi("load", crm_file, "--campaign", PREVIEW_CAMPAIGN, "--profile", "acme.toml", "--yes", *server)
+    source_file = crm_file.with_suffix(f".{ending}")
+    loaded = obi(
+        "load", source_file, "--campaign", PREVIEW_CAMPAIGN, "--profile", "acme.toml", "--yes", *server
+    )
     assert loaded[0] == 0, loaded[2]
     simulator.dial(hours=6, seed=7)
     out = crm_file.with_name(f"back.{ending}")
@@ -154,4 +174,89 @@ def test_nightly_hand_overs_join_to_the_campaign_as_it_is(
     }
     assert {key: each["result"] for key, each in received.items()} == {
         key: each.get("result", "") for key, each in called(simulator).items()
+    }
+
+
+KILLED = """
+import os, signal, sys
+from etl import handedover, handover
+place = sys.argv.pop(1)
+def each_line(frame, event, arg):
+    if f"{frame.f_code.co_name}:{frame.f_lineno - frame.f_code.co_firstlineno}" == place:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return each_line
+own = {handover.__file__, handedover.__file__}
+sys.settrace(lambda frame, event, arg: each_line if frame.f_code.co_filename in own else None)
+from etl.cli import main
+main()
+"""
+
+
+def places_of_code() -> list[str]:
+    """Lines of what an export goes through, as ``function:line``, from its beginning to its end."""
+    ways = (
+        Handover.begin, Handover.prepare, handover._copy, Ledger.prepare, Handover.deliver,
+        Handover._delivered, Ledger.deliver, Ledger._advance,
+    )  # fmt: skip
+    return [
+        f"{way.__name__}:{line - way.__code__.co_firstlineno}"
+        for way in ways
+        for line in sorted({line for _, _, line in way.__code__.co_lines() if line})[1:]
+    ]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL elsewhere")
+def test_a_nightly_hand_over_that_is_killed_again_and_again_loses_and_repeats_nothing(
+    crm_file: Path, obi: Obi, serve: Serve, answers_in: Answers
+) -> None:
+    simulator = serve()
+    server = ("--base-url", simulator.base_url)
+    obi("load", crm_file, "--campaign", PREVIEW_CAMPAIGN, "--profile", "acme.toml", "--yes", *server)
+    received: dict[str, dict[str, str]] = {}
+    times: Counter[tuple[str, str]] = Counter()
+    out = crm_file.with_name("night.csv")
+    words = (
+        "export",
+        PREVIEW_CAMPAIGN,
+        "--out",
+        str(out),
+        "--profile",
+        "acme.toml",
+        "--incremental",
+        *server,
+    )
+
+    def take() -> None:
+        for path in sorted(crm_file.parent.glob("night*.csv")):
+            for each in answers_in(path):
+                received[each["Id"]] = each
+                times[each["Id"], each["modificationDate"]] += 1
+            path.unlink()
+
+    places = places_of_code()
+    kills = random.Random(7).sample(places, 9)
+    killed = 0
+    for night, place in enumerate(kills):
+        ended = subprocess.run(
+            [sys.executable, "-c", KILLED, place, *words], capture_output=True, check=False, timeout=60
+        )
+        assert ended.returncode in {0, -signal.SIGKILL}, ended.stderr
+        killed += ended.returncode != 0
+        if night % 2:
+            take()
+        code, _, errors = obi(*words)
+        if code == 8:  # it was in place and taken before the ledger knew: the receiver says so
+            run = re.findall(r"export (\S+) was interrupted", errors)
+            assert obi("export", "--ack", *run)[0] == 0
+        else:
+            assert code == 0, errors
+        take()
+        simulator.dial(hours=1, seed=night)
+    for _ in range(2):
+        assert obi(*words)[0] == 0
+        take()
+    assert killed > len(kills) // 2
+    assert set(times.values()) == {1}
+    assert {key: each["modificationDate"] for key, each in received.items()} == {
+        key: each["modificationDate"] for key, each in called(simulator).items()
     }
