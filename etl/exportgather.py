@@ -37,8 +37,8 @@ class Gathered(Struct, frozen=True, kw_only=True):
     """What a gathering came to: ``doubt`` is the sentence that says why it may be incomplete, empty if not.
 
     ``before`` and ``after`` are the campaign's own counts of all its customers, None where it does not tell.
-    ``deleted`` customers were met and were gone by the end. ``ignored``: the server took no notice of a
-    filter.
+    ``deleted`` customers were met and were gone by the end, ``not_met`` ones were not met by the last walk
+    and may be gone as well. ``ignored``: the server took no notice of a filter.
     """
 
     doubt: str = ""
@@ -46,6 +46,7 @@ class Gathered(Struct, frozen=True, kw_only=True):
     before: int | None = None
     after: int | None = None
     deleted: int = 0
+    not_met: int = 0
     ignored: bool = False
 
 
@@ -89,7 +90,8 @@ class Gatherer:
             if not doubt or (number > 1 and walked.joined and steady and not walked.new):
                 break  # another walk would find the same
             before = after
-        return replace(found, deleted=await self._drop_deleted()) if found.walks > 1 else found
+        deleted = await self._drop_deleted() if found.walks > 1 else 0
+        return replace(found, deleted=deleted, not_met=self._spool.count_not_met())
 
     async def _count(self) -> int | None:
         return await count_customers(self._client, self._campaign_id)

@@ -123,6 +123,11 @@ def notes_on(gathered: Gathered, survey: Survey, order: ExportOrder) -> Iterator
         yield "The server took no notice of a filter and gave others too; they are left out."
     if gathered.deleted:
         yield f"{counted(gathered.deleted, 'customer')} went while the campaign was read, and are left out."
+    if gathered.not_met:
+        yield (
+            f"{counted(gathered.not_met, 'customer')} were met at first and not at the end: they are in the "
+            "file, and may not be in the campaign any more."
+        )
     if gathered.before != gathered.after and None not in {gathered.before, gathered.after}:
         yield (
             f"The campaign had {counted(gathered.before or 0, 'customer')} when this began and "

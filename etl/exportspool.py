@@ -86,6 +86,10 @@ class Spool(Scratch):
         found: int = self._db.execute(query).fetchone()[0]
         return found
 
+    def count_not_met(self) -> int:
+        """How many wanted customers an earlier walk brought and this one did not."""
+        return self._count(f"walk < {self._walk} AND body IS NOT NULL")
+
     def not_met(self, most: int) -> list[str]:
         """The ids of wanted customers whom an earlier walk brought and this one did not; ``most`` of them."""
         query = "SELECT id FROM held WHERE walk < ? AND body IS NOT NULL ORDER BY number LIMIT ?"

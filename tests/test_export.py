@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import openpyxl
 import pyarrow.parquet
 import pytest
+from msgspec.structs import replace
 
 from etl.errors import ApiError, CampaignError, ConfigError, DiskFullError, OutputError
 from etl.exportchoice import Choice, moment_of
@@ -385,6 +387,50 @@ async def test_a_campaign_whose_count_is_larger_than_its_pages_is_not_complete(
     assert (report.complete, report.exit_code, report.walks) == (False, 5, 2)
     assert "260 customers" in report.doubt
     assert "250" in report.doubt
+
+
+@pytest.mark.parametrize(("limit", "offset"), [(30, True), (2, True), (100, False), (1_000, False)])
+async def test_a_server_that_pages_in_its_own_way_gives_all_or_the_export_says_so(
+    limit: int, offset: bool, settings_for: MakeSettings, answers_in: Answers
+) -> None:
+    """Pages of at most ``limit``; without ``offset`` every page is the first one."""
+    async with Simulator() as simulator:
+        seeded(simulator, *many(250))
+        store = simulator._service.store
+        find = store.find
+
+        def find_oddly(campaign_id: str, search: Any) -> list[bytes]:
+            size = min(limit, search.limit) if offset else limit
+            return find(campaign_id, replace(search, limit=size, offset=search.offset if offset else 0))
+
+        store.find = find_oddly  # type: ignore[method-assign]
+        report = await export(settings_for(simulator.base_url))
+    found = ids(answers_in("out.csv"))
+    assert report.complete == (len(found) == 250) == (offset or limit == 1_000)
+    assert report.exit_code == (0 if report.complete else 5)
+
+
+async def test_a_server_without_an_order_gives_all_or_the_export_says_so(
+    settings_for: MakeSettings, answers_in: Answers
+) -> None:
+    async with Simulator() as simulator:
+        seeded(simulator, *many(400))
+        store, dice = simulator._service.store, random.Random(3)
+        find = store.find
+
+        def find_shuffled(campaign_id: str, search: Any) -> list[bytes]:
+            found = find(campaign_id, replace(search, limit=1_000, offset=0))
+            dice.shuffle(found)
+            return found[search.offset : search.offset + search.limit]
+
+        store.find = find_shuffled  # type: ignore[method-assign]
+        settings = settings_for(simulator.base_url)
+        for filters in (Choice(), Choice(external_ids=("*",))):
+            report = await export(settings, choice=filters)
+            found = ids(answers_in("out.csv"))
+            assert len(found) == len({*found}) == report.rows
+            assert not report.complete or report.rows == 400
+        assert not report.complete  # nothing to compare a filtered list with
 
 
 async def test_the_newest_state_of_a_customer_counts(settings_for: MakeSettings, answers_in: Answers) -> None:

@@ -119,6 +119,19 @@ def test_help_has_examples_and_the_simulator_serves_too(obi: Obi, own_place: Pat
     assert "0 customers" in out
 
 
+def test_python_exports_too(simulator: Simulator, own_place: Path, answers_in: Answers) -> None:
+    seed(simulator, 1, 2, result="SUCCESS", attributes={"attribute": [{"name": "City", "value": "York"}]})
+    seed(simulator, 3)
+    (own_place / "crm.toml").write_text('[columns]\nexternalId = "Lead ID"\n', encoding="utf-8")
+    report = etl.export(
+        CAMPAIGN, "out.csv", result="SUCCESS*", attribute="City=Y*", modified_since="1d", profile="crm.toml"
+    )
+    assert (report.rows, report.complete) == (2, True)
+    assert [row["Lead ID"] for row in answers_in("out.csv")] == ["0001", "0002"]
+    first = etl.export(CAMPAIGN, "new.csv", incremental=True, awaits=True)
+    assert (first.rows, first.next) == (3, f"obi export --ack {first.run}")
+
+
 # --- night by night -----------------------------------------------------------------------------------
 
 
