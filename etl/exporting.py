@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from glob import escape
 from hashlib import blake2b
 from pathlib import Path
+from stat import S_ISGID
 
 from msgspec import json
 from msgspec.structs import replace
@@ -33,6 +34,9 @@ from etl.progress import Progress, Silence
 from etl.records import CampaignRef
 from etl.settings import Settings
 from etl.state import StateFolder, input_mode
+
+_CELLS = 200_000
+"""Cells that are made at once, so that a campaign of many attributes takes no more memory."""
 
 
 class Exporter:
@@ -80,7 +84,7 @@ class Exporter:
         async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
             campaign = await find_campaign(link.client, order.campaign)
             with self._handover(link, campaign, order) as handover:
-                delivery = handover.again(out, mode=input_mode(out) if out else 0o600)
+                delivery = handover.again(out, mode=_mode(out) if out else 0o600)
             note = f"This is export {delivery.run} once more, as it was."
             return self._told(delivery, notes=(note,), campaign=campaign)
 
@@ -102,7 +106,7 @@ class Exporter:
             notes = [*notes_on(gathered, survey, order), *columns.notes]
             with drafted(out) as temporary:
                 write(temporary, spool, columns, order=order)
-                mode = input_mode(out)
+                mode = _mode(out)
                 notes += self._made_way(out)
                 put_in_place(temporary, out, mode=mode)
             self._remember(out)
@@ -187,7 +191,7 @@ class Exporter:
             versions = (Version.of(customer) for block in spool.blocks() for customer in block)
             stood = stamp(out) if out.exists() else []
             handover.prepare(
-                run, versions=versions, rows=survey.rows, complete=not gathered.doubt, mode=input_mode(out)
+                run, versions=versions, rows=survey.rows, complete=not gathered.doubt, mode=_mode(out)
             )
             delivery = handover.deliver(run)
             notes += _moved_aside(out, stood)
@@ -242,6 +246,13 @@ def _check(order: ExportOrder) -> None:
         )
 
 
+def _mode(out: Path) -> int:
+    """The permissions of what stands at ``out``; else for its owner, and a group that the folder passes on."""
+    if out.exists():
+        return input_mode(out)
+    return 0o640 if out.parent.stat().st_mode & S_ISGID else 0o600
+
+
 def _moved_aside(out: Path, stood: list[int]) -> Iterator[str]:
     """What became of the file that stood at ``out``, by its stamp, where it is still beside it."""
     for other in out.parent.glob(f"{escape(out.stem)}.*{escape(out.suffix)}") if stood else ():
@@ -289,6 +300,8 @@ def fit_columns(survey: Survey, order: ExportOrder) -> Columns:
 def write(temporary: Path, spool: Spool, columns: Columns, *, order: ExportOrder) -> None:
     """Write the whole table into a file that is not in place yet."""
     ending = Path(order.out).suffix
+    step = max(_CELLS // len(columns.headers), 1)
     with filled(temporary, columns.headers, ending=ending, plain=order.plain) as sink:
         for block in spool.blocks():
-            sink.write_rows(columns.cells(block))
+            for start in range(0, len(block), step):
+                sink.write_rows(columns.cells(block[start : start + step]))

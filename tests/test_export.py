@@ -15,6 +15,7 @@ import pyarrow.parquet
 import pytest
 from msgspec.structs import replace
 
+from etl import exportspool
 from etl.errors import ApiError, CampaignError, ConfigError, DiskFullError, OutputError
 from etl.exportchoice import Choice, moment_of
 from etl.exporting import Exporter
@@ -556,6 +557,38 @@ async def test_a_full_disk_is_told_as_that_and_leaves_no_file(
             await export(settings_for(simulator.base_url))
     assert told.value.exit_code == 8
     assert listed() == []
+
+
+async def test_a_full_state_folder_is_told_as_that(
+    settings_for: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl.exportspool._SCHEMA", "PRAGMA max_page_count=20;" + exportspool._SCHEMA)
+    async with Simulator() as simulator:
+        seeded(simulator, *many(500))
+        with pytest.raises(DiskFullError):
+            await export(settings_for(simulator.base_url))
+    assert listed() == []
+
+
+async def test_a_folder_that_passes_its_group_on_gives_the_group_the_file(settings_for: MakeSettings) -> None:
+    folder = Path("shared")
+    folder.mkdir()
+    folder.chmod(0o2770)
+    async with Simulator() as simulator:
+        seeded(simulator, customer(1))
+        await export(settings_for(simulator.base_url), folder / "out.csv")
+    assert (folder / "out.csv").stat().st_mode & 0o777 == 0o640
+
+
+async def test_many_attributes_are_written_a_few_rows_at_a_time(
+    settings_for: MakeSettings, answers_in: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl.exporting._CELLS", 50)
+    async with Simulator() as simulator:
+        seeded(simulator, *[customer(number, **attributes(**{f"A{number}": "x"})) for number in range(60)])
+        await export(settings_for(simulator.base_url))
+    rows = answers_in("out.csv")
+    assert [row[f"A{number}"] for number, row in enumerate(rows)] == ["x"] * 60
 
 
 @pytest.mark.parametrize("out", ["out.txt", "nowhere/out.csv", "."])

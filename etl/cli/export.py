@@ -19,11 +19,21 @@ _LATER = ""
 """What ``--ack`` without a run says: the receiver will."""
 
 _WHOM = grouped(
-    click.option("--result", "results", multiple=True, metavar="PATTERN", help="SUCCESS*: any of several."),
-    click.option("--call-result", "call_results", multiple=True, metavar="PATTERN", help="BUSY, NOANSWER, …"),
-    click.option("--classifier", "classifiers", multiple=True, metavar="PATTERN", help="Of the results."),
-    click.option("--external-id", "external_ids", multiple=True, metavar="PATTERN", help="Of the customers."),
-    click.option("--agent", "agents", multiple=True, metavar="ID", help="Whose customers."),
+    click.option(
+        "--result", "results", multiple=True, metavar="PATTERN", help="As SUCCESS*; any of several."
+    ),
+    click.option(
+        "--call-result", "call_results", multiple=True, metavar="PATTERN", help="As BUSY; any of several."
+    ),
+    click.option(
+        "--classifier", "classifiers", multiple=True, metavar="PATTERN", help="As Sale*; any of several."
+    ),
+    click.option(
+        "--external-id", "external_ids", multiple=True, metavar="PATTERN", help="As LEAD-1*; any of several."
+    ),
+    click.option(
+        "--agent", "agents", multiple=True, metavar="ID", help="Their agent, by id; any of several."
+    ),
     click.option(
         "--attribute", "attributes", multiple=True, metavar="NAME[=VALUE]", help="Patterns; all must hold."
     ),
@@ -156,7 +166,7 @@ def _show(report: ExportReport, *, as_json: bool) -> None:
     for sentence in _sentences(report):
         click.echo(sentence, err=as_json)
     if report.doubt:
-        click.echo(f"obi: Not complete for certain: {report.doubt}.", err=True)
+        click.echo(f"obi: Not complete for certain: {report.doubt}. Export again later.", err=True)
     if as_json:
         print_json(report)
 
@@ -174,6 +184,6 @@ def _sentences(report: ExportReport) -> Iterator[str]:
     for note in report.notes:
         yield f"Note: {note}"
     if report.requests:
-        yield f"Took {report.seconds:.1f} s; {report.requests:,} requests, {report.retries:,} of them again."
+        yield f"Took {report.seconds:.1f} s; {report.requests:,} requests, {report.retries:,} repeated."
     if report.next:
         yield f"Next: once the receiver has it: {report.next}"
