@@ -247,7 +247,7 @@ def _check(order: ExportOrder) -> None:
 
 
 def _mode(out: Path) -> int:
-    """The permissions of what stands at ``out``; else for its owner, and a group that the folder passes on."""
+    """The permissions of what stands at ``out``; else for its owner, and for the group of a shared folder."""
     if out.exists():
         return input_mode(out)
     return 0o640 if out.parent.stat().st_mode & S_ISGID else 0o600

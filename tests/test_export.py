@@ -244,6 +244,16 @@ async def test_a_profile_gives_the_names_of_the_crm_back(
     assert any("1 externalId without the prefix" in note for note in report.notes)
 
 
+async def test_xml_comes_to_the_same_table_as_json(settings_for: MakeSettings) -> None:
+    answers = {"script": {"name": "Welcome", "answers": [{"question": "Happy?", "answer": "yes"}]}}
+    async with Simulator() as simulator:
+        seeded(simulator, customer(1, callCount=2, **attributes(Code="007", City="")), customer(2, **answers))
+        for media_type in ("json", "xml"):
+            settings = settings_for(simulator.base_url, media_type=media_type)
+            await export(settings, f"{media_type}.csv", script=True)
+    assert Path("xml.csv").read_text(encoding="utf-8") == Path("json.csv").read_text(encoding="utf-8")
+
+
 # --- whom -------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -213,6 +214,24 @@ def test_a_server_that_ignores_dates_gives_nothing_twice(simulator: Simulator, o
     report = nightly(obi, out="second.csv")
     assert report["rows"] == 1
     assert report["complete"]
+
+
+def test_the_commands_of_the_page_run_one_after_the_other(
+    simulator: Simulator, obi: Obi, own_place: Path
+) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "export.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (own_place / "acme.toml").write_text('[columns]\nexternalId = "Lead ID"\n', encoding="utf-8")
+    seed(simulator, 1, 2, result="SUCCESS")
+    run = ""
+    for line in "".join(blocks).splitlines():
+        words = shlex.split(line.replace("/srv/crm/in/", ""), comments=True)
+        words = [run if word.startswith("20270403-") else word for word in words]
+        code, out, err = obi(*words[1:], "--quiet")
+        assert code == 0, err
+        run = found[1] if (found := re.search(r"--ack (\S+)", out)) else run
+    (python,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    exec(python, {})  # noqa: S102  -- our own page
 
 
 # --- interrupted --------------------------------------------------------------------------------------
