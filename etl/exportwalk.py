@@ -100,6 +100,7 @@ class _Walker:
         self._customers = self._new = self._gaps = self._strays = 0
         self._unpaged = False
         self._pages = 0
+        self._first: list[str] = []
         self._last: list[str] = []
         self._largest = 0
         self._empty_at = -1
@@ -122,8 +123,9 @@ class _Walker:
     def look_at(self, page: Page) -> None:
         """Take in the page at ``offset``, if it joins what was read, and say where to go on."""
         ids = [customer.id for customer in page]
-        repeats = bool(ids) and ids == self._last and not self._backs
+        repeats = bool(ids) and ids == self._first and self.offset > 0
         self._last = ids
+        self._first = self._first if self._customers else ids
         met = self._keeper.met(ids) if ids else set()
         self._largest = max(self._largest, len(ids))
         if repeats:
