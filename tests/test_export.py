@@ -456,7 +456,7 @@ async def test_who_moves_in_a_list_that_goes_by_dates_is_not_missed(
         def find_by_date(campaign_id: str, search: Any) -> list[bytes]:
             found = find(campaign_id, replace(search, limit=1_000, offset=0))
             found.sort(key=lambda body: json.loads(body)["modificationDate"], reverse=True)
-            if search.offset > 150:
+            if search.offset == 99:
                 store._db.execute(
                     "UPDATE customers SET modified = ?1, body = json_set(body, '$.modificationDate', ?1) "
                     "WHERE external_id = '00290'",
