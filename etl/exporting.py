@@ -214,8 +214,9 @@ class Exporter:
         return ExportReport(
             out=delivery.final,
             rows=delivery.rows,
-            complete=True,
-            exit_code=0,
+            complete=delivery.complete,
+            exit_code=0 if delivery.complete else 5,
+            doubt="" if delivery.complete else "this was not certain when it was made",
             campaign=_ref(campaign) if campaign else None,
             run=delivery.run,
             status=delivery.status.value,

@@ -162,7 +162,8 @@ class Handover:
             _copy(self._table(begun), temporary, mode=mode)
             stamp = _stamp(temporary)
         newest = begun.started if complete else ""
-        self._ledger.prepare(replace(begun, rows=rows, stamp=stamp, newest=newest), versions)
+        whole = replace(begun, rows=rows, complete=complete, newest=newest, stamp=stamp)
+        self._ledger.prepare(whole, versions)
 
     def deliver(self, run: str) -> Delivery:
         """Move the prepared file into place; what stands there already is moved aside, never overwritten.

@@ -215,6 +215,9 @@ def test_an_export_that_may_lack_somebody_moves_nothing_and_repeats_nothing(plac
     place.export(campaign, complete=False)
     with place.opened() as held:
         assert held.since is None
+        last = held.last()
+        assert last is not None
+        assert not last.complete
     campaign.put(customer(3, EVENING - timedelta(days=9)))
     assert place.export(campaign).rows == 1
 
