@@ -93,7 +93,7 @@ class Exporter:
         with holding(self.state, run) as handover:
             delivery = handover.acknowledge(run)
         note = f"Export {delivery.run} is acknowledged since {delivery.acknowledged}."
-        return self._told(delivery, notes=(note,))
+        return replace(self._told(delivery, notes=(note,)), exit_code=0)
 
     # --- a whole export -----------------------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class Exporter:
     def _made_way(self, out: Path) -> Iterator[str]:
         """Keep what is at ``out``, unless an export wrote it: it is replaced by this one then."""
         if out.exists() and self._own(out) != stamp(out) and (moved := make_way(out)):
-            yield f"What stood at {out} was no export's; it is {moved.name} now."
+            yield f"What stood at {out} is {moved.name} now."
 
     def _remember(self, out: Path) -> None:
         self._mark(out).parent.mkdir(mode=0o700, exist_ok=True)
