@@ -93,7 +93,7 @@ class Exporter:
         with holding(self.state, run) as handover:
             delivery = handover.acknowledge(run)
         note = f"Export {delivery.run} is acknowledged since {delivery.acknowledged}."
-        return self._told(delivery, notes=(note,))
+        return replace(self._told(delivery, notes=(note,)), exit_code=0)
 
     # --- a whole export -----------------------------------------------------------------------------
 
