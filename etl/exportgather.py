@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,6 +21,7 @@ from etl.exportspool import Spool
 from etl.exportwalk import PAGE, Walk, walk
 from etl.obi import Client
 from etl.obi.models import StoredCustomer
+from etl.obi.query import CustomerFilters
 from etl.progress import Progress
 from etl.quoting import counted
 from etl.records import RowOutcome, RowStatus
@@ -31,6 +33,9 @@ _LOOKED_AT = 200
 """Customers who are looked up one by one because the last walk did not meet them."""
 
 _AT_ONCE = 8
+
+_SLACK = timedelta(seconds=5)
+"""By which the clock of a server's dates may be behind that of its answers."""
 
 
 class Gathered(Struct, frozen=True, kw_only=True):
@@ -76,6 +81,7 @@ class Gatherer:
     async def gather(self) -> Gathered:
         """Walk until everybody is there for certain, or for ``WALKS`` times. Raises what the client does."""
         first = before = await self._count()
+        began = datetime.now(UTC) + timedelta(seconds=self._client.server_time_offset or 0)
         found = Gathered()
         for number in range(1, WALKS + 1):
             if number > 1:
@@ -91,7 +97,28 @@ class Gatherer:
                 break  # another walk would find the same
             before = after
         deleted = await self._drop_deleted() if found.walks > 1 else 0
-        return replace(found, deleted=deleted, not_met=self._spool.count_not_met())
+        found = replace(found, deleted=deleted, not_met=self._spool.count_not_met())
+        await self._catch_up(began - _SLACK)
+        return found
+
+    async def _catch_up(self, since: datetime) -> None:
+        """Ask once more for who changed since this began.
+
+        They come in their newest state; and a server that lists people by when they changed may have moved
+        them to where we had been already. One that takes no notice of dates has nothing to tell here.
+        """
+        since = max(since, self._choice.since or since)
+        if self._choice.before and self._choice.before <= since:
+            return
+        choice = replace(self._choice, since=since)
+        asked: CustomerFilters = {**choice.asked(), "include_script": self._asked["include_script"]}
+
+        async def page(offset: int, limit: int) -> Sequence[StoredCustomer]:
+            found = await self._client.customers.list(self._campaign_id, offset=offset, limit=limit, **asked)
+            return found if all(map(choice.was_asked_for, found)) else []
+
+        self._spool.begin_walk()
+        await walk(page, self._spool, limit=PAGE)
 
     async def _count(self) -> int | None:
         return await count_customers(self._client, self._campaign_id)

@@ -16,14 +16,16 @@ from etl.scratch import Scratch
 
 _SCHEMA = """
 CREATE TABLE held (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, modified TEXT, walk INTEGER NOT NULL, body BLOB
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, modified TEXT,
+    walk INTEGER NOT NULL, place INTEGER NOT NULL, body BLOB
 );
 """
 # Where one of the two dates is missing, what was read later counts.
 _PUT = """
-INSERT INTO held (id, modified, walk, body) VALUES (?, ?, ?, ?)
+INSERT INTO held (id, modified, walk, place, body) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     walk = excluded.walk,
+    place = CASE WHEN held.walk = excluded.walk THEN held.place ELSE excluded.place END,
     body = CASE WHEN held.modified > excluded.modified THEN held.body ELSE excluded.body END,
     modified = CASE WHEN held.modified > excluded.modified THEN held.modified ELSE excluded.modified END
 """
@@ -40,42 +42,41 @@ class Spool(Scratch):
     def __init__(self, path: Path, fits: Callable[[StoredCustomer], bool]) -> None:
         super().__init__(path, _SCHEMA)
         self._fits = fits
-        self._walk = 0
+        self._walk = self._place = 0
 
     def begin_walk(self) -> None:
         """From now on nobody was met."""
         self._walk += 1
 
-    def met(self, ids: Sequence[str]) -> set[str]:
-        """Those of ``ids`` that this walk has brought already."""
-        return self._known(ids, "AND walk = ?", self._walk)
+    def met(self, ids: Sequence[str]) -> dict[str, int]:
+        """Those of ``ids`` that this walk has brought already, and as the how manieth."""
+        query = "SELECT id, place FROM held WHERE id IN (SELECT value FROM json_each(?)) AND walk = ?"
+        return dict(self._db.execute(query, (json.encode(ids).decode(), self._walk)))
 
     def put(self, page: Sequence[StoredCustomer]) -> int:
         """Keep the customers of a page; of several states of one the newest. How many nobody had met yet."""
-        ids = {customer.id for customer in page}
-        new = len(ids) - len(self._known([*ids]))
+        before = self.size()
         self._db.execute("BEGIN")
         self._db.executemany(_PUT, map(self._row, page))
         self._db.execute("COMMIT")
-        return new
+        return self.size() - before
 
-    def _known(self, ids: Sequence[str], more: str = "", *values: object) -> set[str]:
-        listed = json.encode(ids).decode()
-        query = f"SELECT id FROM held WHERE id IN (SELECT value FROM json_each(?)) {more}"  # noqa: S608  -- ours
-        return {found for (found,) in self._db.execute(query, (listed, *values))}
-
-    def _row(self, customer: StoredCustomer) -> tuple[str, str | None, int, bytes | None]:
+    def _row(self, customer: StoredCustomer) -> tuple[str, str | None, int, int, bytes | None]:
         modified = customer.modified_at
+        self._place += 1
         return (
             customer.id,
             None if modified is None else instant(modified),
             self._walk,
+            self._place,
             json.encode(customer) if self._fits(customer) else None,
         )
 
     def size(self) -> int:
         """How many customers were met in all walks, wanted or not."""
-        return self._count("1")
+        # Nobody is ever taken out, so the numbers have no gaps; a count would look at every row.
+        found: int | None = self._db.execute("SELECT max(number) FROM held").fetchone()[0]
+        return found or 0
 
     def wanted(self) -> int:
         """How many rows ``blocks`` gives."""

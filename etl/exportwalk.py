@@ -4,13 +4,14 @@ The interface pages by offset and names no order, so that whoever is added or de
 others behind. Pages therefore overlap: one that holds nobody whom we have met does not join what was read
 before, somebody may stand between the two, and it is asked for again further in front. What joins everywhere
 has nobody missing who was there the whole time, as long as the server's order is the same in every answer;
-where it is not, it shows: somebody new stands before somebody known.
+where it is not, it shows: those who are known come in another order.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Protocol
 
 from msgspec import Struct
@@ -38,8 +39,8 @@ Fetch = Callable[[int, int], Awaitable[Page]]
 class Keeper(Protocol):
     """Keeps what a walk brings."""
 
-    def met(self, ids: Sequence[str]) -> set[str]:
-        """Those of ``ids`` that this walk has brought already."""
+    def met(self, ids: Sequence[str]) -> Mapping[str, int]:
+        """Those of ``ids`` that this walk has brought already, and as the how manieth."""
 
     def put(self, page: Page) -> int:
         """Keep a page: how many of it no walk had brought."""
@@ -100,6 +101,7 @@ class _Walker:
         self._customers = self._new = self._gaps = self._strays = 0
         self._unpaged = False
         self._pages = 0
+        self._first: list[str] = []
         self._last: list[str] = []
         self._largest = 0
         self._empty_at = -1
@@ -122,9 +124,10 @@ class _Walker:
     def look_at(self, page: Page) -> None:
         """Take in the page at ``offset``, if it joins what was read, and say where to go on."""
         ids = [customer.id for customer in page]
-        repeats = bool(ids) and ids == self._last and not self._backs
+        repeats = bool(ids) and ids == self._first and self.offset > 0
         self._last = ids
-        met = self._keeper.met(ids) if ids else set()
+        self._first = self._first if self._customers else ids
+        met = self._keeper.met(ids) if ids else {}
         self._largest = max(self._largest, len(ids))
         if repeats:
             self._unpaged = self.ended = True
@@ -135,11 +138,11 @@ class _Walker:
         else:
             self._go_back(page, ids)
 
-    def _take(self, page: Page, ids: list[str], met: set[str]) -> None:
+    def _take(self, page: Page, ids: list[str], met: Mapping[str, int]) -> None:
         """A page that joins."""
         fresh = [each for each in ids if each not in met]
         end = self.offset + len(ids)
-        self._strays += any(each not in met for each in ids[: _last_of(met, ids)])
+        self._strays += _is_another_order([met[each] for each in ids if each in met])
         if fresh:
             self._learn_cap(ids)
             self._put(page, len(set(fresh)))
@@ -185,9 +188,13 @@ class _Walker:
             self.ended = True
 
 
-def _last_of(met: set[str], ids: Sequence[str]) -> int:
-    """The place of the last known one; 0 where there is none."""
-    return max((place for place, each in enumerate(ids) if each in met), default=0)
+def _is_another_order(places: Sequence[int]) -> bool:
+    """Whether known customers come in another order than before: more than a quarter of neighbours.
+
+    A few may: who began to fit a filter, or was added in front, while others were asked for again.
+    """
+    neighbours = list(pairwise(places))
+    return 4 * sum(later < before for before, later in neighbours) > len(neighbours)
 
 
 class _Ahead:

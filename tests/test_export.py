@@ -49,8 +49,8 @@ def seeded(simulator: Simulator, *customers: dict[str, Any]) -> str:
     return next(each.id for each in simulator._service.store.campaigns() if each.name == CAMPAIGN)
 
 
-def many(count: int) -> list[dict[str, Any]]:
-    return [customer(number) for number in range(count)]
+def many(count: int, **fields: Any) -> list[dict[str, Any]]:
+    return [customer(number, **fields) for number in range(count)]
 
 
 async def export(settings: Settings, out: str | Path = "out.csv", **asked: Any) -> ExportReport:
@@ -333,7 +333,7 @@ async def test_a_large_campaign_is_read_once_in_its_order(
     settings_for: MakeSettings, answers_in: Answers
 ) -> None:
     async with Simulator() as simulator:
-        seeded(simulator, *many(1_234))
+        seeded(simulator, *many(1_234, modificationDate="2026-11-01T10:00:00Z"))
         report = await export(settings_for(simulator.base_url))
     assert ids(answers_in("out.csv")) == [f"{number:05}" for number in range(1_234)]
     assert (report.walks, report.total_before, report.total_after) == (1, 1_234, 1_234)
@@ -442,6 +442,32 @@ async def test_a_server_without_an_order_gives_all_or_the_export_says_so(
             assert len(found) == len({*found}) == report.rows
             assert not report.complete or report.rows == 400
         assert not report.complete  # nothing to compare a filtered list with
+
+
+async def test_who_moves_in_a_list_that_goes_by_dates_is_not_missed(
+    settings_for: MakeSettings, answers_in: Answers
+) -> None:
+    """The newest first: whoever is called while we read moves from behind to where we have been."""
+    async with Simulator() as simulator:
+        seeded(simulator, *many(300, modificationDate="2026-11-01T10:00:00Z"))
+        store = simulator._service.store
+        find = store.find
+
+        def find_by_date(campaign_id: str, search: Any) -> list[bytes]:
+            found = find(campaign_id, replace(search, limit=1_000, offset=0))
+            found.sort(key=lambda body: json.loads(body)["modificationDate"], reverse=True)
+            if search.offset == 99:
+                store._db.execute(
+                    "UPDATE customers SET modified = ?1, body = json_set(body, '$.modificationDate', ?1) "
+                    "WHERE external_id = '00290'",
+                    (store.now(),),
+                )
+            return found[search.offset : search.offset + search.limit]
+
+        store.find = find_by_date  # type: ignore[method-assign]
+        report = await export(settings_for(simulator.base_url), choice=Choice(external_ids=("*",)))
+    assert report.complete
+    assert "00290" in ids(answers_in("out.csv"))
 
 
 async def test_the_newest_state_of_a_customer_counts(settings_for: MakeSettings, answers_in: Answers) -> None:
