@@ -51,7 +51,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     ``final`` is where its file goes, ``temporary`` where it waits beside that, ``table`` the name of our own
     copy in the hand-over's folder. ``awaits``: its customers count as had only when the receiver says so.
     ``complete``: nobody was missed for all we know. ``newest`` is the newest modificationDate that the next
-    export may begin from, empty where this one moves nothing. ``stamp`` is what the file in place looks like from outside.
+    export may begin from, empty where this one moves nothing. ``stamp`` is what the file in place
+    looks like from outside.
     """
 
     run: str

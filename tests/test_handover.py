@@ -301,6 +301,22 @@ def test_a_full_disk_leaves_nothing_in_place_and_is_no_loss(
     assert place.files() == ["leads.jsonl"]
 
 
+def test_a_full_state_folder_takes_nothing_back_and_gives_nothing_twice(place: Place) -> None:
+    campaign = Campaign(customer(1))
+    place.export(campaign)
+    campaign.put(customer(1, EVENING + MINUTE))
+    with place.opened() as held:
+        ((pages,),) = held._ledger._db.execute("PRAGMA page_count")
+        held._ledger._db.execute(f"PRAGMA max_page_count={pages}")
+        run, table = held.begin(place.final, server_time=campaign.now)
+        table.write_text("{}\n")
+        versions = [Version(number.to_bytes(16, "big"), "") for number in range(5_000)]
+        with pytest.raises(DiskFullError, match="No space"):
+            held.prepare(run, versions=versions, rows=1)
+    assert [place.export(campaign).rows for _ in range(2)] == [1, 0]
+    assert ids(place.take()) == [1, 1]
+
+
 def test_a_ledger_of_a_later_version_is_left_alone(place: Place) -> None:
     place.export(Campaign(customer(1)))
     (path,) = place.state.exports.glob(f"*/{handover.LEDGER}")

@@ -107,3 +107,20 @@ def test_a_living_campaign_is_handed_over_once_and_whole(
             each["modificationDate"],
             each.get("result", ""),
         )
+
+
+def test_what_was_not_certain_is_not_certain_when_it_is_given_again(
+    own_place: Path, obi: Obi, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator = serve()
+    Life(simulator, seed=0).add(5)
+    counters = simulator._service.store.counters
+    monkeypatch.setattr(
+        simulator._service.store, "counters", lambda campaign: counters(campaign) | {"total": 9}
+    )
+    server = ("--base-url", simulator.base_url, "--json")
+    words = ("export", PREVIEW_CAMPAIGN, "--out", "new.csv", "--incremental", "--ack", *server)
+    first, again = (obi(*more) for more in (words, ("export", PREVIEW_CAMPAIGN, "--again", *server)))
+    assert [first[0], again[0]] == [5, 5]
+    assert [json.loads(text)["complete"] for _, text, _ in (first, again)] == [False, False]
+    assert obi("export", "--ack", json.loads(first[1])["run"])[0] == 0
