@@ -16,18 +16,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from etl.campaignchanges import UpdateReport, apply_update, plan_update
 from etl.campaignfields import Value
+from etl.exportchoice import Choice, attribute_of, moment_of
+from etl.exporting import Exporter
+from etl.exportreport import ExportOrder, ExportReport
 from etl.figures import Days, StatsReport, gather
 from etl.findings import CheckReport
 from etl.link import connected
+from etl.namesback import NamesBack
 from etl.obi import Client
 from etl.obi.models import CampaignStatus
 from etl.orders import Order
-from etl.profile import Profile, find_profile
+from etl.profile import Profile, find_profile, read_profile
 from etl.progress import Progress
 from etl.records import RunReport
 from etl.runs import Runner
@@ -140,6 +145,69 @@ def check(
         if_loaded=if_loaded,
     )
     return _finished(Runner(settings or load_settings()).check(order, bodies=show_bodies))
+
+
+def export(
+    campaign: str,
+    out: str | Path,
+    *,
+    result: str | Sequence[str] = (),
+    call_result: str | Sequence[str] = (),
+    classifier: str | Sequence[str] = (),
+    external_id: str | Sequence[str] = (),
+    agent: str | Sequence[str] = (),
+    attribute: str | Sequence[str] = (),
+    modified_since: str | date | None = None,
+    modified_before: str | date | None = None,
+    script: bool = False,
+    plain: bool = False,
+    profile: Profile | str | Path | None = None,
+    incremental: bool = False,
+    name: str = "",
+    awaits: bool = False,
+    settings: Settings | None = None,
+    simulate: bool = False,
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Write a campaign's customers, with their results, to ``out`` (.csv, .xlsx, .jsonl, .parquet).
+
+    The filters are as of ``obi export``: patterns with ``*`` and ``?``, ``NAME[=VALUE]`` for attributes, a
+    time, a day or an age (``2d``) for dates. ``profile`` gives columns the CRM's own names back.
+    ``incremental`` gives what the receiver (``name``) does not have yet; with ``awaits`` that counts when it
+    is acknowledged. Look at the report's ``complete``. Raises EtlError, and leaves no file then.
+    """
+    order = ExportOrder(
+        campaign=campaign,
+        out=str(out),
+        choice=Choice(
+            results=_several(result),
+            call_results=_several(call_result),
+            classifiers=_several(classifier),
+            external_ids=_several(external_id),
+            agents=_several(agent),
+            attributes=tuple(map(attribute_of, _several(attribute))),
+            since=moment_of(modified_since),
+            before=moment_of(modified_before),
+        ),
+        script=script,
+        plain=plain,
+        names=_names_back(profile),
+        incremental=incremental,
+        name=name,
+        awaits=awaits,
+        simulate=simulate,
+    )
+    return _finished(Exporter(settings or load_settings(), progress=progress).export(order))
+
+
+def _several(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _names_back(profile: Profile | str | Path | None) -> NamesBack:
+    if profile is None:
+        return NamesBack()
+    return NamesBack.of(profile if isinstance(profile, Profile) else read_profile(str(profile)))
 
 
 def stats(

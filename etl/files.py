@@ -79,37 +79,38 @@ def check_space(files: Files, *, state: Path, spec: SourceSpec) -> None:
             )
 
 
-def make_way(path: Path, journal: Journal | None = None) -> None:
+def make_way(path: Path, journal: Journal | None = None) -> Path | None:
     """Rename a file that another run, or somebody, put at ``path``: it is never overwritten in silence.
 
-    One that the run of ``journal`` wrote earlier stays, to be replaced.
+    One that the run of ``journal`` wrote earlier stays, to be replaced. Gives what the file is called now,
+    None where none was renamed.
     """
-    if not path.exists() or (journal and _stamp(path) == journal.fact(f"wrote {path}", list[int])):
-        return
+    if not path.exists() or (journal and stamp(path) == journal.fact(f"wrote {path}", list[int])):
+        return None
     when = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     stem, ending = path.stem, path.suffix
     word = next((word for word in _WORDS if stem.endswith(word)), "")
     stem = stem.removesuffix(word)
-    for ordinal in itertools.count():
-        mark = f"{when:%Y%m%d-%H%M%S}" + (f"-{ordinal}" if ordinal else "")
-        other = path.with_name(f"{stem}.{mark}{word}{ending}")
-        if not other.exists():
-            path.rename(other)
-            return
+    marks = (f"{when:%Y%m%d-%H%M%S}" + (f"-{ordinal}" if ordinal else "") for ordinal in itertools.count())
+    names = (path.with_name(f"{stem}.{mark}{word}{ending}") for mark in marks)
+    other = next(name for name in names if not name.exists())
+    path.rename(other)
+    return other
 
 
 def remember(path: Path, journal: Journal) -> None:
     """Keep that this run wrote ``path``, so that it may write it anew."""
     if path.exists():
-        journal.note(f"wrote {path}", _stamp(path))
+        journal.note(f"wrote {path}", stamp(path))
 
 
 def remove_own(path: Path, journal: Journal) -> None:
     """Remove a file that this run wrote earlier and that no longer holds."""
-    if path.exists() and _stamp(path) == journal.fact(f"wrote {path}", list[int]):
+    if path.exists() and stamp(path) == journal.fact(f"wrote {path}", list[int]):
         path.unlink()
 
 
-def _stamp(path: Path) -> list[int]:
+def stamp(path: Path) -> list[int]:
+    """What tells whether a file is still the one that was written: when, how large, and which."""
     found = path.stat()
     return [found.st_mtime_ns, found.st_size, found.st_ino]

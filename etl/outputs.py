@@ -26,7 +26,8 @@ ENDINGS = (".csv", ".xlsx", ".jsonl", ".parquet")
 SHEET_ROWS = 1_048_575
 """Data rows that a sheet holds below its header (the limit of Excel's file format)."""
 SHEET_COLUMNS = 16_384
-_SHEET_CELL = 32_767
+SHEET_CELL = 32_767
+"""Characters that a cell of a sheet holds (the same)."""
 _CUT = " … (cut: a sheet's cell holds no more)"
 _GROUP = 10_000
 
@@ -49,8 +50,11 @@ class Table(Protocol):
         """Finish the file."""
 
 
-def check_writable(path: Path, *, rows: int, columns: int) -> None:
-    """Raise OutputError where a table of so many rows and columns can't be written to ``path``."""
+def check_writable(path: Path, *, rows: int, columns: int, option: str = "--results") -> None:
+    """Raise OutputError where a table of so many rows and columns can't be written to ``path``.
+
+    ``option`` is what names another place.
+    """
     if path.suffix.lower() not in ENDINGS:
         raise OutputError(f"{path} ends in none of {', '.join(ENDINGS)}; choose one of these.")
     if path.suffix.lower() == ".xlsx" and (rows > SHEET_ROWS or columns > SHEET_COLUMNS):
@@ -64,7 +68,7 @@ def check_writable(path: Path, *, rows: int, columns: int) -> None:
             pass
     except OSError as error:
         raise OutputError(
-            f"{path} can't be written: {error.strerror}; name another place with --results."
+            f"{path} can't be written: {error.strerror}; name another place with {option}."
         ) from None
 
 
@@ -76,16 +80,37 @@ def table(path: Path, columns: Sequence[str], *, plain: bool = False, mode: int 
     keeps spreadsheets from running a cell. ``mode`` are the file's permissions. Raises OutputError, and
     DiskFullError where no space is left.
     """
-    with _replaced(path, mode) as temporary:
-        sink = _SINKS[path.suffix.lower()](temporary, columns, plain=plain)
-        try:
+    with drafted(path) as temporary:
+        with filled(temporary, columns, ending=path.suffix, plain=plain) as sink:
             yield sink
-        finally:
-            sink.close()
+        put_in_place(temporary, path, mode=mode)
 
 
 @contextlib.contextmanager
-def _replaced(path: Path, mode: int) -> Iterator[Path]:
+def filled(temporary: Path, columns: Sequence[str], *, ending: str, plain: bool = False) -> Iterator[Table]:
+    """Write a table into the file ``temporary``, in the form that a path with this ``ending`` has."""
+    sink: Table = _SINKS[ending.lower()](temporary, columns, plain=plain)
+    try:
+        yield sink
+    finally:
+        sink.close()
+
+
+def put_in_place(temporary: Path, path: Path, *, mode: int = 0o600) -> None:
+    """Make a file durable, and then move it to ``path`` in the same folder, in the place of what is there."""
+    temporary.chmod(mode)
+    _sync(temporary)
+    temporary.replace(path)
+    if os.name == "posix":  # elsewhere a folder can't be opened
+        _sync(path.parent)
+
+
+@contextlib.contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """A file beside ``path`` to write to; what was not moved from there by the end is removed.
+
+    Raises OutputError, and DiskFullError where no space is left.
+    """
     temporary: Path | None = None
     try:
         _clear_leftovers(path)
@@ -93,14 +118,11 @@ def _replaced(path: Path, mode: int) -> Iterator[Path]:
         temporary = Path(name)
         os.close(handle)
         yield temporary
-        temporary.chmod(mode)
-        _sync(temporary)
-        temporary.replace(path)
-        if os.name == "posix":  # elsewhere a folder can't be opened
-            _sync(path.parent)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise DiskFullError(f"No space is left for {path}; free some and resume the run.") from None
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFullError(
+                f"No space is left for {path}; free some and resume the run, or begin again."
+            ) from None
         raise OutputError(f"{path} can't be written: {error.strerror or error}.") from None
     finally:
         if temporary is not None:
@@ -229,8 +251,8 @@ class _Xlsx:
                 continue
             form = self._fault if at == fault else self._text
             text = str(cell)
-            if len(text) > _SHEET_CELL:
-                text = text[: _SHEET_CELL - len(_CUT)] + _CUT
+            if len(text) > SHEET_CELL:
+                text = text[: SHEET_CELL - len(_CUT)] + _CUT
             self._sheet.write_string(self._row, at, text, form)
         if fault is not None and note:
             self._sheet.write_comment(self._row, fault, note[:1_000], {"x_scale": 2})

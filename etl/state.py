@@ -7,6 +7,7 @@
     ├── runs/RUN/source      our copy of the input
     ├── incoming/            copies that have no run yet
     ├── lists/NAME.keys      do-not-call lists, by their content
+    ├── exports/KEY/         what a campaign's receiver was handed over
     ├── locks/
     └── simulator.sqlite
 """
@@ -41,7 +42,7 @@ class StateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().absolute()
         try:
-            for folder in (self.path, self._runs, self._incoming, self._locks, self.lists):
+            for folder in (self.path, self._runs, self._incoming, self._locks, self.lists, self.exports):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._tidy()
         except OSError as error:
@@ -81,6 +82,21 @@ class StateFolder:
     def lists(self) -> Path:
         """Where the indexes of do-not-call lists are."""
         return self.path / "lists"
+
+    @property
+    def exports(self) -> Path:
+        """Where it is kept what was handed over."""
+        return self.path / "exports"
+
+    @contextlib.contextmanager
+    def export_lock(self, name: str, *, wait: float = 0) -> Iterator[None]:
+        """Keep others from the hand-over of this name; ``wait`` in seconds. Raises LockedError."""
+        lock = FileLock(self._locks / f"export-{name}.lock", mode=0o600, timeout=wait)
+        try:
+            with lock:
+                yield
+        except Timeout:
+            raise LockedError("Another export of the same hand-over is running; wait for it.") from None
 
     @contextlib.contextmanager
     def list_lock(self, index: str, *, wait: float = -1) -> Iterator[None]:

@@ -44,10 +44,11 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("1 a header, and whose export it is", frozenset({"exports", "header"})),
     ("1 entries of do-not-call lists", frozenset({"entries"})),
     # Rules that are made from a profile: the columns of one input, its limits, its schema for editors.
-    ("1 rules of a profile", frozenset({"areacodes", "columns", "expectations", "schemas"})),
+    ("1 rules of a profile", frozenset({"areacodes", "columns", "expectations", "namesback", "schemas"})),
     ("2 how outcomes are kept", frozenset({"rowstore"})),
     ("2 lines of CSV", frozenset({"csvlines"})),
     ("2 edges", frozenset({"journal", "obi", "outputs", "simulator", "sources", "undone"})),
+    ("2 what was handed over", frozenset({"handedover"})),
     # Tools of one stage, apart from it so that each fits on a page.
     ("2 processes that help", frozenset({"apart"})),
     ("2 throw-away files", frozenset({"scratch", "scratchfiles"})),
@@ -69,6 +70,12 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("3 stages", frozenset({"chunker", "poster", "reader", "reconciler", "survey", "validator"})),
     # Where stages meet, from what they share up to a whole run.
     ("4 places, links and campaigns", frozenset({"campaigns", "files", "link"})),
+    ("4 handing over", frozenset({"handover"})),
+    ("4 whom an export means", frozenset({"exportchoice", "exportwalk"})),
+    ("4 what an export keeps", frozenset({"exportspool", "exporttable"})),
+    ("4 who was met", frozenset({"exportgather"})),
+    ("4 what is told of an export", frozenset({"exportreport"})),
+    ("4 exports", frozenset({"exporting"})),
     ("4 a campaign's fields", frozenset({"campaignfields"})),
     ("4 looking after campaigns", frozenset({"campaignchanges", "campaignsearch", "switching"})),
     ("4 what campaigns came to", frozenset({"figures"})),
@@ -108,6 +115,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
         "etl.journal",
         "etl.rowstore",
         "etl.undone",
+        "etl.handedover",
         "etl.scratch",
         "etl.simulator",
         "etl.cli.simulator",

@@ -300,7 +300,8 @@ class Script(Struct, frozen=True):
 class StoredCustomer(Struct, frozen=True, kw_only=True, rename="camel"):
     """A customer as the server holds it (the document, ``GET /campaigns/{id}/customers``).
 
-    ``numbers`` is the server's own text, ``;`` between numbers in priority order.
+    ``numbers`` is the server's own text, ``;`` between numbers in priority order. ``unreadable`` names the
+    fields that the server gave values that can't be theirs: they are as if they were not there.
     """
 
     id: str
@@ -322,6 +323,8 @@ class StoredCustomer(Struct, frozen=True, kw_only=True, rename="camel"):
     wire_attributes: _WrappedAttributes | list[_LooseAttribute] | None = field(
         default=None, name="attributes"
     )
+
+    unreadable: tuple[str, ...] = ()
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:

@@ -124,22 +124,29 @@ def tolerant_one_reader(kind: type[S]) -> Reader[S]:
 
 
 def _without_oddities(held: dict[str, Any], kind: type[S]) -> S:
-    """``held`` as ``kind``: numbers where text is due become text, what else does not fit is left out."""
+    """``held`` as ``kind``: numbers where text is due become text, what else does not fit is left out.
+
+    A ``kind`` with a field ``unreadable`` is told there what was.
+    """
     for name in _TEXTS:
         if isinstance(held.get(name), int | float) and not isinstance(held[name], bool):
             held[name] = str(held[name])
+    held.pop(_UNREADABLE, None)
+    odd: list[str] = []
     while True:
         try:
-            return msgspec.convert(held, kind, strict=False)
+            return msgspec.convert({**held, _UNREADABLE: odd} if odd else held, kind, strict=False)
         except msgspec.ValidationError as error:
             found = _ODD.search(str(error))
             if found is None or held.pop(found[1], None) is None:
                 raise
+            odd.append(found[1])
             if found[1] in _CALLS:
                 held.pop("modificationDate", None)
 
 
 _CALLS = frozenset({"callCount", "callResult", "result"})
+_UNREADABLE = "unreadable"
 _TEXTS = ("id", "externalId", "numbers")
 _ODD = re.compile(r"at `\$\.(\w+)")
 _read_items = json_reader(list[ItemResult])

@@ -43,6 +43,8 @@ def test_numbers_that_should_be_text_are_text() -> None:
 def test_an_odd_value_is_one_that_is_not_there(odd: dict[str, Any]) -> None:
     found = customer(**odd)
     assert (found.id, found.external_id, found.number_list) == ("A1", "7", ("+442079460001",))
+    assert {*found.unreadable} == {*odd} - {"script"}
+    assert customer().unreadable == ()
 
 
 def test_an_answer_of_a_script_may_come_without_its_list() -> None:
