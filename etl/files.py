@@ -15,7 +15,7 @@ from etl.records import SourceSpec
 from etl.remote import is_url, last_name
 from etl.state import input_mode
 
-_WORDS = (".results", ".rejects", ".check", ".undo")
+_WORDS = (".results", ".rejects", ".check", ".undo", ".deleted", ".suppressed")
 _BYTES_A_ROW = 300
 """About what the journal takes for a row, and what the results add to it."""
 
@@ -84,7 +84,7 @@ def make_way(path: Path, journal: Journal | None = None) -> None:
 
     One that the run of ``journal`` wrote earlier stays, to be replaced.
     """
-    if not path.exists() or (journal and _stamp(path) == journal.fact(f"wrote {path}", list[int])):
+    if not path.exists() or (journal and stamp_of(path) == journal.fact(f"wrote {path}", list[int])):
         return
     when = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     stem, ending = path.stem, path.suffix
@@ -101,15 +101,16 @@ def make_way(path: Path, journal: Journal | None = None) -> None:
 def remember(path: Path, journal: Journal) -> None:
     """Keep that this run wrote ``path``, so that it may write it anew."""
     if path.exists():
-        journal.note(f"wrote {path}", _stamp(path))
+        journal.note(f"wrote {path}", stamp_of(path))
 
 
 def remove_own(path: Path, journal: Journal) -> None:
     """Remove a file that this run wrote earlier and that no longer holds."""
-    if path.exists() and _stamp(path) == journal.fact(f"wrote {path}", list[int]):
+    if path.exists() and stamp_of(path) == journal.fact(f"wrote {path}", list[int]):
         path.unlink()
 
 
-def _stamp(path: Path) -> list[int]:
+def stamp_of(path: Path) -> list[int]:
+    """By what a file that we wrote is known again: when it was written, its size, and where it lies."""
     found = path.stat()
     return [found.st_mtime_ns, found.st_size, found.st_ino]

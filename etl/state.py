@@ -7,6 +7,7 @@
     ├── runs/RUN/source      our copy of the input
     ├── incoming/            copies that have no run yet
     ├── lists/NAME.keys      do-not-call lists, by their content
+    ├── removals/KEY/        what became of deletions that were asked for
     ├── locks/
     └── simulator.sqlite
 """
@@ -41,7 +42,7 @@ class StateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().absolute()
         try:
-            for folder in (self.path, self._runs, self._incoming, self._locks, self.lists):
+            for folder in (self.path, self._runs, self._incoming, self._locks, self.lists, self.removals):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._tidy()
         except OSError as error:
@@ -81,6 +82,11 @@ class StateFolder:
     def lists(self) -> Path:
         """Where the indexes of do-not-call lists are."""
         return self.path / "lists"
+
+    @property
+    def removals(self) -> Path:
+        """Where it is kept what became of deletions that were asked for, a folder each."""
+        return self.path / "removals"
 
     @contextlib.contextmanager
     def list_lock(self, index: str, *, wait: float = -1) -> Iterator[None]:
