@@ -37,6 +37,10 @@ COMMANDS = {
     "listCampaigns": "obi campaigns list",
     "getCampaign": "obi campaigns show",
     "addCustomers": "obi load",
+    "listCustomers": "obi customers list",
+    "getCustomer": "obi customers show",
+    "addCustomer": "obi customers add",
+    "deleteCustomer": "obi customers delete",
 }
 """The command that is first of all this call, where there is one. Nothing in the code says so."""
 

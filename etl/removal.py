@@ -167,7 +167,7 @@ class Remover:
     def _wanted(self, order: RemovalOrder) -> Iterator[WantedList]:
         """Who is named; of a file by our own copy, since it may be overwritten while we read it."""
         if not order.input:
-            yield of_words(order.names)
+            yield of_words(order.names, by=order.by)
             return
         with self.state.incoming() as copy:
             spool(sys.stdin.buffer if order.input == "-" else Path(order.input), copy)

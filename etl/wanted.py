@@ -64,13 +64,14 @@ class WantedList(Struct, frozen=True):
     path: str = ""
     columns: dict[str, str] = field(default_factory=dict)
     words: tuple[str, ...] = ()
+    by: str = ""
     spec: SourceSpec | None = None
     places: dict[str, int] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Wanted]:
         """Every row, in order, streamed."""
         if self.spec is None:
-            return (_of_word(row, word) for row, word in enumerate(self.words, start=1))
+            return (_of_word(row, word, by=self.by) for row, word in enumerate(self.words, start=1))
         return self._of_file(Path(self.path), self.spec)
 
     def _of_file(self, path: Path, spec: SourceSpec) -> Iterator[Wanted]:
@@ -88,10 +89,13 @@ class WantedList(Struct, frozen=True):
                     yield _wanted(row, ragged=bool(extra), **named)
 
 
-def of_words(words: Iterable[str]) -> WantedList:
-    """The customers that these words name; what has the form of an id may be an externalId as well."""
+def of_words(words: Iterable[str], *, by: str = "") -> WantedList:
+    """The customers that these words name, by ``id`` or ``externalId``.
+
+    Without ``by``, what has the form of an id is one, or else an externalId.
+    """
     words = tuple(words)
-    return WantedList(key=_key("words", *words), rows=len(words), words=words)
+    return WantedList(key=_key("words", by, *words), rows=len(words), words=words, by=by)
 
 
 def of_file(
@@ -192,11 +196,13 @@ def _wanted(row: int, *, id: str = "", externalId: str = "", ragged: bool = Fals
     return Wanted(row, "" if is_no_id(id) else id32(id), "" if is_no_id(externalId) else externalId)
 
 
-def _of_word(row: int, word: str) -> Wanted:
+def _of_word(row: int, word: str, *, by: str) -> Wanted:
     word = word.strip()
-    if not word:
-        return Wanted(row, fault="the word is empty and names nobody")
-    return Wanted(row, id32(word), either=word) if is_guid(word) else Wanted(row, external_id=word)
+    if by == ID:
+        return _wanted(row, id=word)
+    if by == EXTERNAL_ID or not is_guid(word):
+        return _wanted(row, externalId=word)
+    return Wanted(row, id32(word), either=word)
 
 
 def _fit(cells: Sequence[str]) -> int:

@@ -17,6 +17,7 @@ import click
 
 from etl.cli.campaigns import campaigns
 from etl.cli.checking import check
+from etl.cli.customers import customers
 from etl.cli.load import load, resume
 from etl.cli.profiles import profile
 from etl.cli.runs import runs
@@ -48,7 +49,7 @@ def cli() -> None:
     """
 
 
-for command in (load, check, resume, runs, campaigns, profile, simulator):
+for command in (load, check, resume, runs, campaigns, customers, profile, simulator):
     cli.add_command(command)
 
 

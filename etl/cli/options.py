@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
 
@@ -56,15 +56,19 @@ def grouped(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 
 class ListingCommand(click.Command):
-    """A command whose ``--suppress`` takes every word up to the next option.
+    """A command whose ``--suppress`` takes every word up to the next option, as do the options in ``several``.
 
     A list that was taken for an input would be called, so words behind ``--suppress`` are lists, all of them.
     """
 
+    several: ClassVar[tuple[str, ...]] = ("--suppress",)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words; raises UsageError where lists left no word for the input."""
         try:
-            return super().parse_args(ctx, list(_each_with_its_option(args, "--suppress")))
+            for option in self.several:
+                args = list(_each_with_its_option(args, option))
+            return super().parse_args(ctx, args)
         except click.MissingParameter as error:
             if error.param is not None and error.param.name == "inputs" and "--suppress" in args:
                 raise click.UsageError(
