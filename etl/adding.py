@@ -86,14 +86,21 @@ class AddOrder(Struct, frozen=True, kw_only=True):
 
 
 class AddReport(Struct, frozen=True, kw_only=True):
-    """What became of the person: ``outcome`` as of a load's row (``ready``: it would be sent).
+    """What became of the person, in the words of a load's row (``ready``: it would be sent).
 
     ``notes`` are sentences that a person should know, ``stopped`` says what stopped the sending.
     """
 
     campaign: CampaignRef
-    outcome: RowOutcome
+    status: RowStatus
     exit_code: int
+    id: str = ""
+    external_id: str = ""
+    numbers: str = ""
+    field: str = ""
+    code: str = ""
+    error: str = ""
+    warning: str = ""
     command: str = "customers add"
     dry_run: bool = False
     stopped: str = ""
@@ -134,12 +141,24 @@ async def add(order: AddOrder, settings: Settings, *, progress: Progress | None 
                 item = item_of(decided, as_attributes=profile.phones.send_as == "attributes")
                 with Holdings(scratch / "held.sqlite") as holdings:
                     outcome, stopped = await _sent(
-                        item, link, settings, campaign_id=campaign.id, holdings=holdings, dry_run=order.dry_run
+                        item,
+                        link,
+                        settings,
+                        campaign_id=campaign.id,
+                        holdings=holdings,
+                        dry_run=order.dry_run,
                     )
         return AddReport(
             campaign=campaign,
-            outcome=outcome,
+            status=outcome.status,
             exit_code=stopped.exit_code if stopped else exit_code_of({outcome.status: 1}),
+            id=outcome.id,
+            external_id=outcome.external_id,
+            numbers=outcome.numbers,
+            field=outcome.field,
+            code=outcome.code,
+            error=outcome.error,
+            warning=outcome.warning,
             dry_run=order.dry_run,
             stopped=str(stopped or ""),
             notes=(*campaign.notes(), *notes),
@@ -240,7 +259,9 @@ async def _others(link: Link, campaign_id: str, customer: Customer) -> tuple[str
     if not ids:
         return ()
     who = counted(len(ids), "other customer")
-    return (f"{who} of the campaign {'has' if len(ids) == 1 else 'have'} the number already ({', '.join(sorted(ids)[:3])})",)
+    return (
+        f"{who} of the campaign {'has' if len(ids) == 1 else 'have'} the number already ({', '.join(sorted(ids)[:3])})",
+    )
 
 
 async def _sent(
@@ -288,7 +309,11 @@ async def _sent(
     if ledger.outcome is not None:
         return ledger.outcome, stopped
     status = RowStatus.UNKNOWN if ledger.in_doubt else RowStatus.UNSENT
-    told = "whether it was created is not known; the same command looks" if ledger.in_doubt else "it was not sent"
+    told = (
+        "whether it was created is not known; the same command looks"
+        if ledger.in_doubt
+        else "it was not sent"
+    )
     return RowOutcome(1, status, None, "", item.external_id, item.numbers, error=told), stopped
 
 

@@ -250,4 +250,3 @@ async def _delete(
         stop=stop,
         say=say,
     ).work()
-

@@ -189,7 +189,9 @@ class OptOuts:
                     region=profile.suppress.region or profile.region,
                     prefix=profile.external_id.prefix,
                 )
-                await self._look(parts, order, link, stack, comparison=comparison, folder=folder, scratch=scratch)
+                await self._look(
+                    parts, order, link, stack, comparison=comparison, folder=folder, scratch=scratch
+                )
                 if order.delete:
                     await self._delete(parts)
                 make_way(files.results)
@@ -246,7 +248,9 @@ class OptOuts:
                 campaign = part.campaign
                 try:
                     if order.delete:
-                        lock = self.state.campaign_lock(link.server, campaign.id, wait=self.settings.wait_lock)
+                        lock = self.state.campaign_lock(
+                            link.server, campaign.id, wait=self.settings.wait_lock
+                        )
                         stack.enter_context(lock)
                     part.search = CampaignSearch(
                         campaign,

@@ -67,10 +67,19 @@ class Comparison:
         listed = self._lists.numbers(
             {e164 for of_one in readings for numbers in of_one.values() for e164 in numbers or ()}
         )
-        named = self._lists.external_ids({each for of_one in ids for each in of_one}) if self._lists.of_ids else {}
+        named = (
+            self._lists.external_ids({each for of_one in ids for each in of_one})
+            if self._lists.of_ids
+            else {}
+        )
         for customer, of_one, own in zip(page, readings, ids, strict=True):
             hit = next(
-                ((text, listed[e164]) for text, numbers in of_one.items() for e164 in numbers or () if e164 in listed),
+                (
+                    (text, listed[e164])
+                    for text, numbers in of_one.items()
+                    for e164 in numbers or ()
+                    if e164 in listed
+                ),
                 None,
             )
             hit = hit or next(((each, named[each]) for each in own if each in named), None)
@@ -83,7 +92,9 @@ class Comparison:
         """Each stored number → what it may be in E.164, None where it can't be read."""
         texts = dict.fromkeys(customer.number_list)
         texts |= dict.fromkeys(
-            each.value.strip() for each in customer.attributes if each.name.lower() in _PHONES and each.value.strip()
+            each.value.strip()
+            for each in customer.attributes
+            if each.name.lower() in _PHONES and each.value.strip()
         )
         found = {text: self._read(text).numbers or None for text in texts}
         if not texts:

@@ -40,7 +40,15 @@ from etl.state import StateFolder
 from etl.undone import NOBODY, OPEN, UNDONE, Undone, UndoneRow, UndoStatus
 from etl.wanted import Wanted, WantedList, of_file, of_words
 
-REMOVAL_COLUMNS = ("obi_campaign", "obi_row", "obi_id", "obi_external_id", "obi_status", "obi_code", "obi_error")
+REMOVAL_COLUMNS = (
+    "obi_campaign",
+    "obi_row",
+    "obi_id",
+    "obi_external_id",
+    "obi_status",
+    "obi_code",
+    "obi_error",
+)
 _PART = 500
 _LISTED = 20
 """Rows that a report tells one by one; the results have all."""
@@ -172,7 +180,12 @@ class Remover:
         with self.state.incoming() as copy:
             spool(sys.stdin.buffer if order.input == "-" else Path(order.input), copy)
             yield of_file(
-                copy, name=order.input, by=order.by, column=order.column, sheet=order.sheet, hidden=order.hidden
+                copy,
+                name=order.input,
+                by=order.by,
+                column=order.column,
+                sheet=order.sheet,
+                hidden=order.hidden,
             )
 
     async def _remove(self, order: RemovalOrder, wanted: WantedList) -> RemovalReport:
@@ -270,7 +283,9 @@ class Remover:
                     await link.client.campaigns.get(campaign.id)
                 known = ledger.between(part[0].row, part[-1].row)
                 pairs = zip(part, found, strict=True)
-                told = [row for each, who in pairs if (row := _meant(each, who, known.get(each.row), claimed))]
+                told = [
+                    row for each, who in pairs if (row := _meant(each, who, known.get(each.row), claimed))
+                ]
                 ledger.plan(row for row in told if row.status is UndoStatus.PLANNED)
                 ledger.note(row for row in told if row.status is not UndoStatus.PLANNED)
 
@@ -310,7 +325,9 @@ def _meant(
 
 def _nobody(wanted: Wanted, status: UndoStatus, code: str, error: str) -> UndoneRow:
     name = wanted.external_id or wanted.either
-    return UndoneRow(wanted.row, status, name, "", id=wanted.id if not wanted.either else "", code=code, error=error)
+    return UndoneRow(
+        wanted.row, status, name, "", id=wanted.id if not wanted.either else "", code=code, error=error
+    )
 
 
 # --- answers --------------------------------------------------------------------------------------------
@@ -352,9 +369,7 @@ def _results_of(order: RemovalOrder, wanted: WantedList) -> Path | None:
     return path
 
 
-def _publish(
-    wanted: WantedList, campaign: Campaign, ledger: Undone, *, results: Path, plain: bool
-) -> None:
+def _publish(wanted: WantedList, campaign: Campaign, ledger: Undone, *, results: Path, plain: bool) -> None:
     """Write the results where nobody else's file is; those of an earlier sitting are replaced."""
     wrote = f"wrote {results}"
     if results.exists() and ledger.fact(wrote) != str(stamp_of(results)):
@@ -370,7 +385,11 @@ def _publish(
 
 def _code(row: UndoneRow) -> str:
     """The reason for machines; what the ledger needs for itself is none."""
-    return row.code if row.status in {UndoStatus.KEPT, *NOBODY} or row.code in {"refused", "not_looked_at"} else ""
+    return (
+        row.code
+        if row.status in {UndoStatus.KEPT, *NOBODY} or row.code in {"refused", "not_looked_at"}
+        else ""
+    )
 
 
 def _report(

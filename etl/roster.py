@@ -73,7 +73,14 @@ class Roster:
     @classmethod
     @contextlib.asynccontextmanager
     async def of(
-        cls, client: Client, campaign_id: str, *, wanted: int, total: int | None, scratch: Path, stop: asyncio.Event
+        cls,
+        client: Client,
+        campaign_id: str,
+        *,
+        wanted: int,
+        total: int | None,
+        scratch: Path,
+        stop: asyncio.Event,
     ) -> AsyncIterator[Roster]:
         """A roster for about so many customers of a campaign that holds ``total`` (None: not known).
 
@@ -102,14 +109,18 @@ class Roster:
         for member in await self._of_names(names):
             by_name.setdefault(member.external_id, []).append(member)
         return [
-            [by_id[each.id]] if each.id in by_id else by_name.get(each.either or ("" if each.id else each.external_id), [])
+            [by_id[each.id]]
+            if each.id in by_id
+            else by_name.get(each.either or ("" if each.id else each.external_id), [])
             for each in wanted
         ]
 
     async def _of_ids(self, ids: Sequence[str]) -> list[Member]:
         found = self._copy.by("id", ids) if self._copied else []
         known = {each.id for each in found}
-        looked_up = await asyncio.gather(*(self._get(each) for each in dict.fromkeys(ids) if each not in known))
+        looked_up = await asyncio.gather(
+            *(self._get(each) for each in dict.fromkeys(ids) if each not in known)
+        )
         return [*found, *filter(None, looked_up)]
 
     async def _get(self, customer_id: str) -> Member | None:
@@ -131,7 +142,9 @@ class Roster:
         customers = self._client.customers
         await customers.find(self._campaign_id, missing[0])  # tells whether the server searches at all
         if not customers.ignores_filters:
-            return found + [each for part in await asyncio.gather(*map(self._search, missing)) for each in part]
+            return found + [
+                each for part in await asyncio.gather(*map(self._search, missing)) for each in part
+            ]
         if not self._copied:
             await self._fill()
             return self._copy.by("external_id", names)

@@ -362,4 +362,3 @@ def _exit_code(counts: Counter[str], *, undecided: int) -> int:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-

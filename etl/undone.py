@@ -224,5 +224,7 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         if "full" in str(error) or getattr(error, "errno", None) == 28:
-            raise DiskFullError(f"No space is left for {path}; free some and go on with the same command.") from None
+            raise DiskFullError(
+                f"No space is left for {path}; free some and go on with the same command."
+            ) from None
         raise StateError(f"{path}, which holds what is undone, can't be used: {error}.") from None

@@ -192,7 +192,9 @@ def _wanted(row: int, *, id: str = "", externalId: str = "", ragged: bool = Fals
     if is_no_id(id) and is_no_id(externalId):
         return Wanted(row, fault="the row names nobody")
     if id and not is_no_id(id) and not is_guid(id):
-        return Wanted(row, fault=f"{quoted(id)} is no id of a customer: 32 hexadecimal digits, perhaps with dashes")
+        return Wanted(
+            row, fault=f"{quoted(id)} is no id of a customer: 32 hexadecimal digits, perhaps with dashes"
+        )
     return Wanted(row, "" if is_no_id(id) else id32(id), "" if is_no_id(externalId) else externalId)
 
 

@@ -25,8 +25,12 @@ _ENDING = grouped(
 
 @click.command("add", cls=ListingCommand)
 @click.argument("campaign")
-@click.option("--number", "numbers", metavar="N", multiple=True, required=True, help="Telephone number; up to three.")
-@click.option("--external-id", metavar="ID", default="", help="Your own id.  [default: derived from the number]")
+@click.option(
+    "--number", "numbers", metavar="N", multiple=True, required=True, help="Telephone number; up to three."
+)
+@click.option(
+    "--external-id", metavar="ID", default="", help="Your own id.  [default: derived from the number]"
+)
 @click.option("--attribute", "attributes", metavar="NAME=VALUE", multiple=True, help="What agents see.")
 @click.option("--date", metavar="WHEN", default="", help="Not to be called before, ISO 8601.")
 @click.option("--agent", "agent_id", metavar="ID", default="", help="The agent who is to call.")
@@ -36,7 +40,9 @@ _ENDING = grouped(
 @click.option("--time-zone", metavar="ZONE", default="", help="IANA name, as Europe/London.")
 @click.option("--region", metavar="CC", help="Of a number without a country code: GB, DE, US, …")
 @click.option("--profile", help="Whose rules count: prefix of ids, defaults, standing do-not-call lists.")
-@click.option("--suppress", metavar="FILE...", multiple=True, help="Do-not-call lists, up to the next option.")
+@click.option(
+    "--suppress", metavar="FILE...", multiple=True, help="Do-not-call lists, up to the next option."
+)
 @click.option("--dry-run", is_flag=True, help="Send nothing, and say what would be.")
 @SERVER
 @TALK
@@ -65,7 +71,16 @@ def add(
     from etl.cli.showing_customers import show_added
     from etl.profile import find_profile
 
-    fields = ("numbers", "external_id", "date", "agent_id", "dialing_mode", "preview_time", "priority", "time_zone")
+    fields = (
+        "numbers",
+        "external_id",
+        "date",
+        "agent_id",
+        "dialing_mode",
+        "preview_time",
+        "priority",
+        "time_zone",
+    )
     person = Person(attributes=_pairs(attributes), **{name: options.pop(name) for name in fields})
     screen = Screen.of(options, doing="adding")
     order = AddOrder(
@@ -92,12 +107,21 @@ class _Nothing:
 @click.command("delete")
 @click.argument("campaign")
 @click.argument("names", metavar="[ID|EXTERNAL_ID]...", nargs=-1)
-@click.option("--from", "source", metavar="FILE", default="", help="A file whose rows name them; - for standard input.")
-@click.option("--by", type=click.Choice(["id", "externalId"]), help="What they are named by.  [default: told by the header]")
+@click.option(
+    "--from", "source", metavar="FILE", default="", help="A file whose rows name them; - for standard input."
+)
+@click.option(
+    "--by",
+    type=click.Choice(["id", "externalId"]),
+    help="What they are named by.  [default: told by the header]",
+)
 @click.option("--column", metavar="NAME", default="", help="The column that names them.")
 @click.option("--sheet", metavar="NAME", default="", help="Of a workbook.")
 @click.option(
-    "--hidden", type=click.Choice(["refuse", "include", "exclude"]), default="refuse", help="Hidden rows of a workbook."
+    "--hidden",
+    type=click.Choice(["refuse", "include", "exclude"]),
+    default="refuse",
+    help="Hidden rows of a workbook.",
 )
 @click.option("--handled-too", is_flag=True, help="Delete customers that were called already as well.")
 @click.option("--dry-run", is_flag=True, help="Change nothing, and say what would be deleted.")
@@ -148,13 +172,19 @@ class _Listing(ListingCommand):
 
 
 @click.command("suppress", cls=_Listing)
-@click.option("--list", "lists", metavar="FILE...", multiple=True, help="Do-not-call lists.  [default: the profile's]")
+@click.option(
+    "--list", "lists", metavar="FILE...", multiple=True, help="Do-not-call lists.  [default: the profile's]"
+)
 @click.option("--campaign", "campaigns", metavar="NAME|ID...", multiple=True, help="Where to look.")
 @click.option("--all-campaigns", is_flag=True, help="Look in every campaign.")
-@click.option("--delete", "deletes", is_flag=True, help="Delete who is found, called or not.  [default: list them]")
+@click.option(
+    "--delete", "deletes", is_flag=True, help="Delete who is found, called or not.  [default: list them]"
+)
 @click.option("--region", metavar="CC", help="Of numbers without a country code: GB, DE, US, …")
 @click.option("--profile", help="Whose rules count: region, prefix of ids, standing do-not-call lists.")
-@click.option("--results", metavar="PATH", default="", help="Results file.  [default: STEM.suppressed.csv of the list]")
+@click.option(
+    "--results", metavar="PATH", default="", help="Results file.  [default: STEM.suppressed.csv of the list]"
+)
 @_ENDING
 @SERVER
 @TALK
@@ -225,15 +255,15 @@ def _words(source: str, names: tuple[str, ...], asked: dict[str, Any]) -> str:
     words = [shlex.quote(name) for name in names]
     if source:
         words += ["--from", shlex.quote(source if source == "-" else str(Path(source).absolute()))]
-    words += [f"--{name} {shlex.quote(asked[name])}" for name in ("by", "column", "sheet", "results") if asked[name]]
+    words += [
+        f"--{name} {shlex.quote(asked[name])}" for name in ("by", "column", "sheet", "results") if asked[name]
+    ]
     words += [f"--hidden {asked['hidden']}"] if asked["hidden"] != "refuse" else []
     words += ["--handled-too"] if asked["handled_too"] else []
     return "".join(f" {word}" for word in words)
 
 
-def _suppress_words(
-    asked: dict[str, Any], profile: str | None, region: str | None, *, deletes: bool
-) -> str:
+def _suppress_words(asked: dict[str, Any], profile: str | None, region: str | None, *, deletes: bool) -> str:
     """The words that ask for the same search again, with a leading space."""
     words = [f"--list {shlex.quote(each)}" for each in asked["lists"]]
     words += [f"--campaign {shlex.quote(each)}" for each in asked["campaigns"]]
@@ -281,5 +311,3 @@ def _may_suppress(plan: OptOutPlan) -> bool:
         f"Delete the {counted(plan.customers, 'customer')} on the do-not-call lists from {names}, called or not?",
         err=True,
     )
-
-

@@ -40,7 +40,9 @@ class When(click.ParamType[datetime]):
                 return datetime.now(UTC) - timedelta(**{_UNITS[age[2]]: float(age[1])})
             when = datetime.fromisoformat(text)
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is neither a time such as 2027-04-03T02:00Z nor an age such as 2d.", param, ctx)
+            self.fail(
+                f"{value!r} is neither a time such as 2027-04-03T02:00Z nor an age such as 2d.", param, ctx
+            )
         return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
@@ -70,7 +72,9 @@ _SEARCH = grouped(
     click.option("--dialing-mode", metavar="MODE", help="PREVIEW or PREDICTIVE."),
     click.option("--priority", metavar="N", help="Priority."),
     click.option("--time-zone", metavar="ZONE", help="IANA time zone."),
-    click.option("--modified-since", type=When(), metavar="WHEN", help="Changed after a time, or in the last 2d."),
+    click.option(
+        "--modified-since", type=When(), metavar="WHEN", help="Changed after a time, or in the last 2d."
+    ),
     click.option("--modified-before", type=When(), metavar="WHEN", help="Changed before it."),
     click.option("--call-after", type=When(), metavar="WHEN", help="To be called after a time."),
     click.option("--call-before", type=When(), metavar="WHEN", help="To be called before it."),
@@ -145,7 +149,16 @@ def _filters(options: dict[str, Any]) -> dict[str, Any]:
         "call_after": "date",
         "call_before": "date_end",
     }
-    names = ("external_id", "result", "call_result", "classifier", "call_count", "dialing_mode", "priority", "time_zone")
+    names = (
+        "external_id",
+        "result",
+        "call_result",
+        "classifier",
+        "call_count",
+        "dialing_mode",
+        "priority",
+        "time_zone",
+    )
     found = {name: options.pop(name) for name in names}
     found |= {name: options.pop(option) for option, name in options_of.items()}
     attribute, number, agents = (options.pop(name) for name in ("attribute", "number", "agent"))

@@ -34,7 +34,9 @@ def expand(words: Sequence[str]) -> list[str]:
     if len(found) > 1:
         found = [path for path in found if not any(fnmatch(_name(path), ours) for ours in _OURS)]
     if not found:
-        raise InputError("Only files that obi wrote fit (results, rejects, …); name one of them alone to load it.")
+        raise InputError(
+            "Only files that obi wrote fit (results, rejects, …); name one of them alone to load it."
+        )
     return found
 
 

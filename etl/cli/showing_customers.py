@@ -38,6 +38,7 @@ _SAID = {
     "unknown": "was sent, and nobody knows whether it is in",
 }
 
+
 def _tell(sentences: Iterator[str], report: Any, screen: Screen) -> None:
     from etl.cli.screen import print_json
 
@@ -55,18 +56,17 @@ def show_added(report: AddReport, screen: Screen) -> None:
 
 
 def _added(report: AddReport) -> Iterator[str]:
-    outcome = report.outcome
-    said = _SAID[outcome.status.value]
+    said = _SAID[report.status.value]
     name = report.campaign.name
-    yield f"The person {said.format(name) if '{}' in said else f'{said} {name}'}: {outcome.status.value}"
-    for word, value in (("id", outcome.id), ("externalId", outcome.external_id), ("numbers", outcome.numbers)):
+    yield f"The person {said.format(name) if '{}' in said else f'{said} {name}'}: {report.status.value}"
+    for word, value in (("id", report.id), ("externalId", report.external_id), ("numbers", report.numbers)):
         if value:
             yield f"  {word}: {value}"
-    if outcome.error:
-        yield f"Reason: {outcome.error} ({outcome.code})" if outcome.code else f"Reason: {outcome.error}"
+    if report.error:
+        yield f"Reason: {report.error} ({report.code})" if report.code else f"Reason: {report.error}"
     for each in report.lists:
         yield f"Do-not-call list {each.told()}"
-    for note in (*outcome.warning.split("; "), *report.notes):
+    for note in (*report.warning.split("; "), *report.notes):
         if note:
             yield f"Note: {note}"
     if report.dry_run:
@@ -107,7 +107,9 @@ def show_suppressed(report: OptOutReport, screen: Screen) -> None:
 def _suppressed(report: OptOutReport) -> Iterator[str]:
     for each in report.campaigns:
         if each.counts or each.error or not each.complete:
-            words = ", ".join(f"{count:,} {status}" for status, count in each.counts.items()) or "nobody found"
+            words = (
+                ", ".join(f"{count:,} {status}" for status, count in each.counts.items()) or "nobody found"
+            )
             yield f"{each.name}: {counted(each.compared, 'customer')} compared, {words}"
         if each.error:
             yield f"  not looked through to the end: {each.error}"
