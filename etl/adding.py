@@ -1,8 +1,8 @@
 """One person by hand: the same rules, the same do-not-call lists and the same sending as for a row of a load.
 
-Whatever is given stands in a row of its own, under headers that are the options' names, and is decided by the
-validator. A person whose externalId is in the campaign already is told and not sent; an answer that is lost is
-looked up by the poster. Nothing of it is kept here: given once more, the same person is found by the id.
+Whatever is given stands in a row of its own, under headers that are the options' names, and is decided by
+the validator. A person whose externalId is in the campaign already is told and not sent; an answer that is
+lost is looked up by the poster. Nothing of it is kept here: given once more, the same person is found by the id.
 """
 
 from __future__ import annotations
@@ -258,10 +258,8 @@ async def _others(link: Link, campaign_id: str, customer: Customer) -> tuple[str
         ids |= {each.id for each in page if fits(each, search) and each.external_id != customer.external_id}
     if not ids:
         return ()
-    who = counted(len(ids), "other customer")
-    return (
-        f"{who} of the campaign {'has' if len(ids) == 1 else 'have'} the number already ({', '.join(sorted(ids)[:3])})",
-    )
+    who, have = counted(len(ids), "other customer"), "has" if len(ids) == 1 else "have"
+    return (f"{who} of the campaign {have} the number already ({', '.join(sorted(ids)[:3])})",)
 
 
 async def _sent(

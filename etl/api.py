@@ -26,7 +26,8 @@ from etl.orders import Order
 from etl.profile import Profile, find_profile
 from etl.progress import Progress
 from etl.records import RunReport
-from etl.removal import RemovalOrder, RemovalReport, Remover
+from etl.removal import RemovalOrder, Remover
+from etl.removed import RemovalReport
 from etl.runs import Runner
 from etl.settings import Settings, load_settings
 
@@ -181,8 +182,8 @@ def delete_customers(
 ) -> RemovalReport:
     """Delete customers by ``names`` (ids or externalIds) or by the rows of the file ``source``.
 
-    ``asked`` are the other fields of ``RemovalOrder`` (``handled_too``, ``dry_run``, …). Nobody is asked. Raises
-    EtlError for what stops it before anybody is deleted.
+    ``asked`` are the other fields of ``RemovalOrder`` (``handled_too``, ``dry_run``, …). Nobody is asked.
+    Raises EtlError for what stops it before anybody is deleted.
     """
     order = RemovalOrder(campaign=campaign, names=tuple(names), input=str(source or ""), **asked)
     return _finished(Remover(settings or load_settings()).remove(order))
@@ -199,8 +200,8 @@ def suppress_customers(
 ) -> OptOutReport:
     """Find who is on do-not-call lists by now, in ``campaigns`` or in all of them (``all_campaigns=True``).
 
-    ``asked`` are the other fields of ``OptOutOrder`` (``delete=True``, …). Nobody is asked. Raises EtlError for
-    what stops it before anything is looked at.
+    ``asked`` are the other fields of ``OptOutOrder`` (``delete=True``, …). Nobody is asked. Raises EtlError
+    for what stops it before anything is looked at.
     """
     order = OptOutOrder(
         lists=tuple(map(str, lists)), campaigns=tuple(campaigns), profile=_profile(profile, region), **asked

@@ -74,7 +74,7 @@ class Rules(Struct, frozen=True, kw_only=True):
 
 
 def pause_of(settings: Settings, attempt: int) -> float:
-    """Seconds before an attempt, from 0, at random up to a bound that doubles; the first waits for nothing."""
+    """Seconds before the n-th attempt, from 0: at random up to a bound that doubles; at first none."""
     if attempt == 0:
         return 0.0
     bound = min(settings.backoff * 2.0 ** (attempt - 1), settings.backoff_max)

@@ -1,8 +1,9 @@
 """Customers who came onto a do-not-call list after they were loaded: found in campaigns, and told or deleted.
 
-Lists are those of loads (``etl.lists``). All campaigns are looked through before anybody is deleted; one that can't
-be does not hide the others. What becomes of who is deleted stands in a ledger for each campaign (``etl.undone``)
-before it counts, and that goes once the results are in place: what was killed goes on by the same command.
+Lists are those of loads (``etl.lists``). All campaigns are looked through before anybody is deleted; one that
+can't be does not hide the others. What becomes of who is deleted stands in a ledger for each campaign
+(``etl.undone``) before it counts, and that goes once the results are in place: what was killed goes on by the
+same command.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ _FINE = frozenset({UndoStatus.DELETED.value, UndoStatus.GONE.value})
 
 
 class OptOutOrder(Struct, frozen=True, kw_only=True):
-    """What is asked: to look in ``campaigns`` (ids or exact names; ``all_campaigns``) for who is on ``lists``.
+    """What is asked: to look in ``campaigns`` (ids or exact names), or all of them, for who is on ``lists``.
 
     ``lists`` are words as of ``--suppress``; without any the profile's standing ones count. Of ``profile``
     count the region, the prefix of ids and the rules for lists. ``delete`` deletes who is found, called or
@@ -96,8 +97,8 @@ class Searched(Struct, frozen=True, kw_only=True):
 class OptOutReport(Struct, frozen=True, kw_only=True):
     """The end of a search, for people and machines.
 
-    ``counts`` are the customers found, of all campaigns: ``listed``, ``unreadable`` (a number can't be read, so
-    it was not compared), ``deleted``, ``gone``, ``kept``, ``failed``.
+    ``counts`` are the customers found, of all campaigns: ``listed``, ``unreadable`` (a number can't be read,
+    so it was not compared), ``deleted``, ``gone``, ``kept``, ``failed``.
     """
 
     campaigns: tuple[Searched, ...]
@@ -144,8 +145,8 @@ class _Part:
 class OptOuts:
     """Looks for opt-outs with one set of settings and one state folder.
 
-    ``run`` and ``repeat`` are the words that go on with what was stopped. ``stop`` ends the work after what is
-    in flight; ``while_sending`` is entered for that time. ``question`` is asked before anybody is deleted.
+    ``run`` and ``repeat`` are the words that go on with what was stopped. ``stop`` ends the work after what
+    is in flight; ``while_sending`` is entered for that time. ``question`` is asked before anybody is deleted.
     """
 
     def __init__(
@@ -170,7 +171,7 @@ class OptOuts:
     async def suppress(self, order: OptOutOrder) -> OptOutReport:
         """Find who is listed, delete them if that is asked for, and write what became of each.
 
-        Raises EtlError for what stops it before anything is looked at: lists, campaigns, the results path, no.
+        Raises EtlError for what stops it before anything is changed: lists, campaigns, the results path, no.
         """
         began = time.monotonic()
         profile = order.profile

@@ -1,8 +1,8 @@
 """The search through one campaign for customers who are on a do-not-call list, and their deletion.
 
-Every customer is compared by all its numbers, by what its attributes of a telephone hold, and by its externalId; a
-stored number is read as widely as a list's entry, since who is on a list must not be called. A stored number that
-can't be read is told.
+Every customer is compared by all its numbers, by what its attributes of a telephone hold, and by its
+externalId; a stored number is read as widely as a list's entry, since who is on a list must not be called. A
+stored number that can't be read is told.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from etl.entries import NumberReader
 from etl.errors import InterruptedRunError
 from etl.link import Link
 from etl.obi.models import Campaign, StoredCustomer
-from etl.removal import in_words
+from etl.removed import in_words
 from etl.settings import Settings
 from etl.suppression import Suppression
 from etl.undone import OPEN, Undone, UndoneRow, UndoStatus
@@ -33,7 +33,7 @@ _PHONES = frozenset({"phone1", "phone2", "phone3"})
 
 
 class Hit(Struct, frozen=True, kw_only=True):
-    """A customer that is listed, or that could not be compared: ``by`` what, and the ``listed`` name of the list.
+    """A customer that is listed, or could not be compared: ``by`` what, and the ``listed`` name of the list.
 
     ``by`` is a number or an externalId. Where ``listed`` is empty, ``by`` is the stored number that can't be
     read. ``result`` and ``call_count`` are as the campaign shows them.
@@ -123,7 +123,7 @@ def _hit(customer: StoredCustomer, by: str, listed: str) -> Hit:
 
 
 class Answer(Struct, frozen=True):
-    """What became of one customer that was found: ``listed``, ``unreadable``, or a deletion's word, and why."""
+    """What became of a customer that was found: ``listed``, ``unreadable``, or a deletion's word, and why."""
 
     hit: Hit
     status: str

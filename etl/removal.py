@@ -1,9 +1,10 @@
 """Deleting customers that somebody names: by a file's rows or by words, each with one true answer.
 
-Who is meant is settled for all rows before anybody is deleted. The deleting itself is that of ``etl.deletions``:
-a customer is looked at just before, goes only if it is the row's own, and stays if it was called already, unless
-that is asked for. What becomes of each row stands in a ledger (``etl.undone``) before it counts, by the content
-of what was asked: the same command goes on after a crash, and repeated later it gives the same answers.
+Who is meant is settled for all rows before anybody is deleted. The deleting itself is that of
+``etl.deletions``: a customer is looked at just before, goes only if it is the row's own, and stays if it was
+called already, unless that is asked for. What becomes of each row stands in a ledger (``etl.undone``) before
+it counts, by the content of what was asked: the same command goes on after a crash, and repeated later it
+gives the same answers.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ import contextlib
 import shutil
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
 from itertools import islice
@@ -25,37 +25,22 @@ from msgspec.structs import replace
 
 from etl.campaigns import find_campaign
 from etl.deletions import Deletions, Rules
-from etl.errors import EtlError, InterruptedRunError, OutputError
-from etl.files import files_of, make_way, stamp_of
+from etl.errors import EtlError, InterruptedRunError
 from etl.link import Link, connected
 from etl.obi.models import Campaign
-from etl.outputs import check_writable, table
 from etl.progress import Progress, Silence
-from etl.quoting import masked
 from etl.records import CampaignRef
+from etl.removed import RemovalReport, nobody, publish, reference, report, results_of
 from etl.roster import Member, Roster
 from etl.settings import Settings
 from etl.spooling import spool
 from etl.state import StateFolder
-from etl.undone import NOBODY, OPEN, UNDONE, Undone, UndoneRow, UndoStatus
+from etl.undone import OPEN, UNDONE, Undone, UndoneRow, UndoStatus
 from etl.wanted import Wanted, WantedList, of_file, of_words
 
-REMOVAL_COLUMNS = (
-    "obi_campaign",
-    "obi_row",
-    "obi_id",
-    "obi_external_id",
-    "obi_status",
-    "obi_code",
-    "obi_error",
-)
 _PART = 500
-_LISTED = 20
-"""Rows that a report tells one by one; the results have all."""
 _KEPT = 30 * 86_400
 """Seconds that is kept what became of a deletion."""
-_TOLD = frozenset({UndoStatus.KEPT, UndoStatus.FAILED, UndoStatus.ABSENT, UndoStatus.INVALID})
-"""Rows whose customer is not deleted, or of which nobody knows who is meant: exit code 5."""
 _ABSENT_ID = "no customer of the campaign has this id; if it is the CRM's own, state --by externalId"
 _ABSENT_NAME = "no customer of the campaign has this externalId, letter by letter"
 
@@ -64,8 +49,8 @@ class RemovalOrder(Struct, frozen=True, kw_only=True):
     """What is asked: to delete customers of a ``campaign`` (an id or an exact name).
 
     They are named by ``names`` (ids or externalIds), or by the rows of ``input``, a path or ``-``: by the
-    ``column`` that holds ids or externalIds (``by``), where the headers do not say it. ``handled_too`` deletes
-    customers that were called already as well, ``dry_run`` changes nothing and says what would be.
+    ``column`` that holds ids or externalIds (``by``), where the headers do not say it. ``handled_too``
+    deletes customers that were called already as well, ``dry_run`` changes nothing and says what would be.
     ``results`` is a path, by default beside the input; of names there are none.
     """
 
@@ -89,42 +74,6 @@ class RemovalPlan(Struct, frozen=True):
     rows: int
     customers: int
     handled_too: bool
-
-
-class Told(Struct, frozen=True):
-    """A row whose customer was not deleted: what it names, masked, and why."""
-
-    row: int
-    named: str
-    status: str
-    error: str
-
-
-class RemovalReport(Struct, frozen=True, kw_only=True):
-    """The end of a removal, for people and machines.
-
-    ``counts`` (``deleted``, ``gone``, ``kept``, ``failed``, ``absent``, ``duplicate``, ``invalid``; of a dry
-    run ``would_delete``) sums to ``rows`` when ``balanced``. ``told`` are the first twenty rows whose customer
-    was not deleted. ``named_by`` says by which columns customers were named. ``stopped`` is the sentence that
-    says what stopped this.
-    """
-
-    campaign: CampaignRef
-    input: str
-    rows: int
-    counts: dict[str, int]
-    balanced: bool
-    exit_code: int
-    command: str = "customers delete"
-    named_by: dict[str, str]
-    dry_run: bool = False
-    stopped: str = ""
-    results: str = ""
-    told: tuple[Told, ...] = ()
-    requests: int = 0
-    retries: int = 0
-    seconds: float = 0.0
-    next: str = ""
 
 
 class Remover:
@@ -189,7 +138,7 @@ class Remover:
             )
 
     async def _remove(self, order: RemovalOrder, wanted: WantedList) -> RemovalReport:
-        results = _results_of(order, wanted)
+        results = results_of(wanted, order.results)
         async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
             campaign = await find_campaign(link.client, order.campaign)
             with (
@@ -202,9 +151,9 @@ class Remover:
                 self.run = campaign.id
                 stopped = await self._delete(order, campaign, link, ledger=ledger, scratch=scratch)
                 if results is not None:
-                    _publish(wanted, campaign, ledger, results=results, plain=self.settings.plain)
+                    publish(wanted, campaign, ledger, results=results, plain=self.settings.plain)
                 return replace(
-                    _report(wanted, campaign, ledger, stopped=stopped),
+                    report(wanted, campaign, ledger, stopped=stopped),
                     dry_run=order.dry_run,
                     results=str(results or ""),
                     requests=link.client.stats.requests,
@@ -234,7 +183,7 @@ class Remover:
 
     def _ask(self, order: RemovalOrder, campaign: Campaign, ledger: Undone, *, rows: int) -> None:
         open_ones = sum(ledger.counts()[status] for status in OPEN)
-        plan = RemovalPlan(_reference(campaign), rows, open_ones, order.handled_too)
+        plan = RemovalPlan(reference(campaign), rows, open_ones, order.handled_too)
         if open_ones and not order.dry_run and not self._question(plan):
             raise InterruptedRunError("Nothing was deleted.")
 
@@ -263,7 +212,7 @@ class Remover:
     async def _settle_who(
         self, wanted: WantedList, campaign: Campaign, link: Link, *, ledger: Undone, scratch: Path
     ) -> None:
-        """Keep of every row who is to be deleted, or why nobody is; nothing is deleted before that is done."""
+        """Keep of every row who is to be deleted, or why nobody is, before anybody is deleted."""
         claimed: dict[str, int] = {}
         async with Roster.of(
             link.client,
@@ -290,10 +239,6 @@ class Remover:
                 ledger.note(row for row in told if row.status is not UndoStatus.PLANNED)
 
 
-def _reference(campaign: Campaign) -> CampaignRef:
-    return CampaignRef(campaign.id, campaign.name, campaign.status or "")
-
-
 def key_of(*words: str) -> str:
     """The name of a folder for what is asked in these words."""
     return blake2b("\n".join(words).encode(), digest_size=12).hexdigest()
@@ -304,112 +249,20 @@ def _meant(
 ) -> UndoneRow | None:
     """Who the row means, to be deleted, or why nobody; None where the ledger knows more than the campaign."""
     if wanted.fault:
-        return _nobody(wanted, UndoStatus.INVALID, "names_nobody", wanted.fault)
+        return nobody(wanted, UndoStatus.INVALID, "names_nobody", wanted.fault)
     if len(found) > 1:
         told = f"{len(found)} customers have this externalId; delete each by its id"
-        return _nobody(wanted, UndoStatus.INVALID, "several", told)
+        return nobody(wanted, UndoStatus.INVALID, "several", told)
     if not found:
         if before is not None and before.status not in {UndoStatus.ABSENT, UndoStatus.INVALID}:
             return None  # it was there, and what became of it stands there or will
         told = _ABSENT_ID if wanted.id and not wanted.either else _ABSENT_NAME
-        return _nobody(wanted, UndoStatus.ABSENT, "absent", told)
+        return nobody(wanted, UndoStatus.ABSENT, "absent", told)
     (who,) = found
     first = claimed.setdefault(who.id, wanted.row)
     if first != wanted.row:
-        row = _nobody(wanted, UndoStatus.DUPLICATE, "duplicate", f"means the same customer as row {first}")
+        row = nobody(wanted, UndoStatus.DUPLICATE, "duplicate", f"means the same customer as row {first}")
         return replace(row, id=who.id, external_id=who.external_id)
     # A row with both is its own customer's only if both are: that is looked at before the deletion.
     external_id = wanted.external_id or who.external_id
     return UndoneRow(wanted.row, UndoStatus.PLANNED, external_id, "", id=who.id)
-
-
-def _nobody(wanted: Wanted, status: UndoStatus, code: str, error: str) -> UndoneRow:
-    name = wanted.external_id or wanted.either
-    return UndoneRow(
-        wanted.row, status, name, "", id=wanted.id if not wanted.either else "", code=code, error=error
-    )
-
-
-# --- answers --------------------------------------------------------------------------------------------
-
-
-def answers(wanted: Iterable[Wanted], ledger: Undone) -> Iterator[UndoneRow]:
-    """What became of each row, in order, in a report's words."""
-    known = ledger.rows()
-    found = next(known, None)
-    for each in wanted:
-        while found and found.row < each.row:
-            found = next(known, None)
-        if found and found.row == each.row:
-            yield in_words(found)
-        else:
-            yield _nobody(each, UndoStatus.FAILED, "not_looked_at", "not looked at yet: the work ended first")
-
-
-def in_words(row: UndoneRow) -> UndoneRow:
-    """A row that the work left open as ``failed``, with what is known of it."""
-    if row.status is UndoStatus.PLANNED:
-        told = row.error or "not deleted yet: the work ended first"
-        return replace(row, status=UndoStatus.FAILED, error=told)
-    if row.status is UndoStatus.SENT:
-        told = row.error or "its deletion had no answer yet: the work ended first"
-        return replace(row, status=UndoStatus.FAILED, error=told)
-    return row
-
-
-def _results_of(order: RemovalOrder, wanted: WantedList) -> Path | None:
-    """Where the answers go. Raises OutputError where they could not be written."""
-    source = order.input
-    if not (order.results or source):
-        return None
-    path = files_of(source or "-", results=order.results, word="deleted").results
-    if source and source != "-" and path.exists() and path.samefile(source):
-        raise OutputError(f"{path} is the input itself; name another file.")
-    check_writable(path, rows=wanted.rows, columns=len(REMOVAL_COLUMNS))
-    return path
-
-
-def _publish(wanted: WantedList, campaign: Campaign, ledger: Undone, *, results: Path, plain: bool) -> None:
-    """Write the results where nobody else's file is; those of an earlier sitting are replaced."""
-    wrote = f"wrote {results}"
-    if results.exists() and ledger.fact(wrote) != str(stamp_of(results)):
-        make_way(results)
-    mode = files_of(wanted.input or "-").mode
-    with table(results, REMOVAL_COLUMNS, plain=plain, mode=mode) as sink:
-        for row in answers(wanted, ledger):
-            sink.write(
-                (campaign.name, row.row, row.id, row.external_id, row.status.value, _code(row), row.error)
-            )
-    ledger.note_fact(wrote, str(stamp_of(results)))
-
-
-def _code(row: UndoneRow) -> str:
-    """The reason for machines; what the ledger needs for itself is none."""
-    return (
-        row.code
-        if row.status in {UndoStatus.KEPT, *NOBODY} or row.code in {"refused", "not_looked_at"}
-        else ""
-    )
-
-
-def _report(
-    wanted: WantedList, campaign: Campaign, ledger: Undone, *, stopped: EtlError | None
-) -> RemovalReport:
-    counts: Counter[str] = Counter()
-    told: list[Told] = []
-    for row in answers(wanted, ledger):
-        counts[row.status.value] += 1
-        if row.status in _TOLD and len(told) < _LISTED:
-            told.append(Told(row.row, masked(row.external_id or row.id), row.status.value, row.error))
-    left = any(counts[status] for status in _TOLD)
-    return RemovalReport(
-        campaign=_reference(campaign),
-        input=wanted.input,
-        rows=wanted.rows,
-        counts=dict(sorted(counts.items())),
-        balanced=sum(counts.values()) == wanted.rows,
-        exit_code=stopped.exit_code if stopped else 5 if left else 0,
-        named_by=wanted.columns,
-        stopped=str(stopped or ""),
-        told=tuple(told),
-    )

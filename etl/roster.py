@@ -13,8 +13,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from etl.errors import ContractError, InterruptedRunError, NotFoundError
 from etl.customersearch import id32
+from etl.errors import ContractError, InterruptedRunError, NotFoundError
 from etl.obi import Client
 from etl.obi.models import StoredCustomer
 from etl.scratch import Scratch

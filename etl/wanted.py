@@ -1,4 +1,4 @@
-"""Which customers are meant: words, or a file's rows, each of which names one by id, by externalId or by both.
+"""Which customers are meant: words, or a file's rows, each of which names one by id, externalId or both.
 
 An id is the server's own (a GUID, with dashes or without, in any case); an externalId counts letter by
 letter. A file's columns are told apart by their headers, or by what is stated. Rows are numbered from 1 as
@@ -78,7 +78,7 @@ class WantedList(Struct, frozen=True):
         if not any(self.columns.values()):
             (kind,) = self.columns
             for row, cell in enumerate(_alone(path, spec), start=1):
-                yield _wanted(row, **{kind: cell})
+                yield _wanted(row, {kind: cell})
             return
         row = 0
         with closing(rows_of(open_source(path, spec), spec)) as groups:
@@ -86,7 +86,7 @@ class WantedList(Struct, frozen=True):
                 for cells, extra in zip(group.cells, group.extras, strict=True):
                     row += 1
                     named = {kind: cells[at].strip() for kind, at in self.places.items()}
-                    yield _wanted(row, ragged=bool(extra), **named)
+                    yield _wanted(row, named, ragged=bool(extra))
 
 
 def of_words(words: Iterable[str], *, by: str = "") -> WantedList:
@@ -103,8 +103,9 @@ def of_file(
 ) -> WantedList:
     """The customers that a file's rows name.
 
-    ``path`` is where it is read, ``name`` what it is called. ``by`` is ``id`` or ``externalId``, ``column`` the header of the column that holds it; both may be empty,
-    and are told by the headers then. Raises InputError where that can't be done, or the file can't be read.
+    ``path`` is where it is read, ``name`` what it is called. ``by`` is ``id`` or ``externalId``, ``column``
+    the header of the column that holds it; both may be empty, and are told by the headers then. Raises
+    InputError where that can't be done, or the file can't be read.
     """
     spec = survey(path, SurveyOptions(sheet=sheet, hidden=hidden, fit=_fit), name=name)
     places = _places(path, spec, name=name, by=by, column=column)
@@ -185,25 +186,26 @@ def _alone(path: Path, spec: SourceSpec) -> Iterator[str]:
             yield text
 
 
-def _wanted(row: int, *, id: str = "", externalId: str = "", ragged: bool = False) -> Wanted:  # noqa: A002, N803  -- the interface's names
+def _wanted(row: int, named: dict[str, str], *, ragged: bool = False) -> Wanted:
+    customer_id, external_id = (
+        "" if is_no_id(text) else text for text in (named.get(ID, ""), named.get(EXTERNAL_ID, ""))
+    )
+    fault = ""
     if ragged:
         fault = "the row has more or fewer fields than the header, so its cells may be in the wrong columns"
-        return Wanted(row, fault=fault)
-    if is_no_id(id) and is_no_id(externalId):
-        return Wanted(row, fault="the row names nobody")
-    if id and not is_no_id(id) and not is_guid(id):
-        return Wanted(
-            row, fault=f"{quoted(id)} is no id of a customer: 32 hexadecimal digits, perhaps with dashes"
-        )
-    return Wanted(row, "" if is_no_id(id) else id32(id), "" if is_no_id(externalId) else externalId)
+    elif not (customer_id or external_id):
+        fault = "the row names nobody"
+    elif customer_id and not is_guid(customer_id):
+        fault = "what stands there is no id of a customer: 32 hexadecimal digits, perhaps with dashes"
+    return Wanted(row, fault=fault) if fault else Wanted(row, id32(customer_id), external_id)
 
 
 def _of_word(row: int, word: str, *, by: str) -> Wanted:
     word = word.strip()
     if by == ID:
-        return _wanted(row, id=word)
+        return _wanted(row, {ID: word})
     if by == EXTERNAL_ID or not is_guid(word):
-        return _wanted(row, externalId=word)
+        return _wanted(row, {EXTERNAL_ID: word})
     return Wanted(row, id32(word), either=word)
 
 

@@ -334,8 +334,8 @@ def test_the_command_takes_several_lists_and_campaigns_and_passes_over_its_own_r
     code, out, _ = obi(*words, "--base-url", simulator.base_url)
     assert (code, "2  listed" in out) == (5, True)
     assert (folder / "a.suppressed.csv").exists()
-    words = ("customers", "suppress", "--list", "dnc/*.csv", "--all-campaigns")
-    code, out, _ = obi(*words, "--delete", "--yes", "--json", "--base-url", simulator.base_url)
+    everywhere = ("customers", "suppress", "--list", "dnc/*.csv", "--all-campaigns")
+    code, out, _ = obi(*everywhere, "--delete", "--yes", "--json", "--base-url", simulator.base_url)
     assert (code, json.loads(out)["counts"]) == (0, {"deleted": 3})
     assert len(list(folder.glob("a.*suppressed.csv"))) == 2
 

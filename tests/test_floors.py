@@ -72,6 +72,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("4 searching customers", frozenset({"customersearch"})),
     ("4 which customers are meant", frozenset({"wanted"})),
     ("4 who of them is in a campaign", frozenset({"roster"})),
+    ("4 answers of a deletion", frozenset({"removed"})),
     ("4 a do-not-call list", frozenset({"listfiles"})),
     ("4 the work of a run", frozenset({"lists", "work"})),
     ("4 answers of a run", frozenset({"publishing"})),

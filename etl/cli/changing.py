@@ -308,6 +308,6 @@ def _may_suppress(plan: OptOutPlan) -> bool:
     drop_typed_ahead()
     names = ", ".join(map(repr, plan.campaigns[:5])) + (", …" if len(plan.campaigns) > 5 else "")
     return click.confirm(
-        f"Delete the {counted(plan.customers, 'customer')} on the do-not-call lists from {names}, called or not?",
+        f"Delete the {counted(plan.customers, 'customer')} on do-not-call lists from {names}, called or not?",
         err=True,
     )

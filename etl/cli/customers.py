@@ -28,7 +28,7 @@ _ALL = (
 
 
 class When(click.ParamType[datetime]):
-    """A time (ISO 8601; UTC where it names no zone), or how long ago it was: ``30m``, ``12h``, ``2d``, ``1w``."""
+    """A time (ISO 8601; UTC where it names no zone), or an age: ``30m``, ``12h``, ``2d``, ``1w``."""
 
     name = "when"
 

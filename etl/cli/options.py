@@ -56,7 +56,7 @@ def grouped(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 
 class ListingCommand(click.Command):
-    """A command whose ``--suppress`` takes every word up to the next option, as do the options in ``several``.
+    """A command whose options in ``several`` (``--suppress``) take every word up to the next option.
 
     A list that was taken for an input would be called, so words behind ``--suppress`` are lists, all of them.
     """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from etl.adding import AddReport
     from etl.cli.screen import Screen
     from etl.optouts import OptOutReport
-    from etl.removal import RemovalReport
+    from etl.removed import RemovalReport
 
 _MEANING = {
     "deleted": "deleted from the campaign",
