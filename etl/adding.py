@@ -2,7 +2,7 @@
 
 Whatever is given stands in a row of its own, under headers that are the options' names, and is decided by
 the validator. A person whose externalId is in the campaign already is told and not sent; an answer that is
-lost is looked up by the poster. Nothing of it is kept here: given once more, the same person is found by the id.
+lost is looked up by the poster. Nothing is kept here: given once more, the same person is found by the id.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from etl.campaigns import find_campaign
-from etl.errors import ConfigError, EtlError, InterruptedRunError, UnavailableError
+from etl.errors import ConfigError, EtlError, InterruptedRunError, OutputError, UnavailableError
 from etl.files import files_of, make_way
 from etl.link import Link, connected
 from etl.lists import lists_named
@@ -180,7 +180,7 @@ class OptOuts:
             raise ConfigError("No do-not-call list is named; use --list, or a profile with [suppress] files.")
         lists = lists_named(words, profile, self.state, say=self._progress.say)
         files = files_of(lists[0].path, results=order.results, word="suppressed", plain=self.settings.plain)
-        check_writable(files.results, rows=0, columns=len(OPT_OUT_COLUMNS))
+        _check(files.results, lists)
         async with connected(self.settings, simulate=order.simulate, progress=self._progress) as link:
             parts = [_Part(campaign) for campaign in await _campaigns(link, order)]
             with self.state.scratch() as scratch, ExitStack() as stack:
@@ -194,7 +194,7 @@ class OptOuts:
                     parts, order, link, stack, comparison=comparison, folder=folder, scratch=scratch
                 )
                 if order.delete:
-                    await self._delete(parts)
+                    await self._delete(parts, folder)
                 make_way(files.results)
                 with table(files.results, OPT_OUT_COLUMNS, plain=files.plain, mode=files.mode) as sink:
                     for part in parts:
@@ -276,7 +276,7 @@ class OptOuts:
                         f"{part.search.found:,} found."
                     )
 
-    async def _delete(self, parts: Sequence[_Part]) -> None:
+    async def _delete(self, parts: Sequence[_Part], folder: Path) -> None:
         """Delete who was found, once that is agreed; raises InterruptedRunError where it is not."""
         open_ones = [part for part in parts if part.search and part.search.open_ones]
         customers = sum(part.search.open_ones for part in open_ones if part.search)
@@ -284,6 +284,8 @@ class OptOuts:
             return
         names = tuple(part.campaign.name for part in open_ones)
         if not self._question(OptOutPlan(customers, names)):
+            if not any(part.search.done for part in parts if part.search):
+                shutil.rmtree(folder, ignore_errors=True)
             raise InterruptedRunError("Nothing was deleted.")
         self.run = "suppress"
         with self._while_sending():
@@ -308,6 +310,13 @@ async def _campaigns(link: Link, order: OptOutOrder) -> list[Campaign]:
         raise ConfigError("No campaign is named; use --campaign with names or ids, or --all-campaigns.")
     named = [await find_campaign(link.client, each) for each in order.campaigns]
     return [*{each.id: each for each in named}.values()]
+
+
+def _check(results: Path, lists: Sequence[SuppressionList]) -> None:
+    """Raise OutputError where the results can't be written, or would take the place of a list."""
+    if results.exists() and any(results.samefile(each.path) for each in lists if Path(each.path).exists()):
+        raise OutputError(f"{results} is a do-not-call list itself; name another file.")
+    check_writable(results, rows=0, columns=len(OPT_OUT_COLUMNS))
 
 
 def _cells(campaign: Campaign, answer: Answer) -> tuple[str | int | None, ...]:

@@ -23,7 +23,7 @@ from etl.obi.models import Campaign, StoredCustomer
 from etl.removed import in_words
 from etl.settings import Settings
 from etl.suppression import Suppression
-from etl.undone import OPEN, Undone, UndoneRow, UndoStatus
+from etl.undone import DONE, OPEN, Undone, UndoneRow, UndoStatus
 from etl.vocabulary import telephone
 
 _WALKS = 4
@@ -207,6 +207,12 @@ class CampaignSearch:
         """Customers who are to be deleted, as far as is known."""
         counts = self._ledger.counts()
         return sum(counts[status] for status in OPEN)
+
+    @property
+    def done(self) -> int:
+        """Customers who are deleted, by an earlier sitting too."""
+        counts = self._ledger.counts()
+        return sum(counts[status] for status in DONE)
 
     async def _total(self) -> int | None:
         return (await self._link.client.campaigns.get(self._campaign.id)).total

@@ -49,9 +49,10 @@ class RemovalOrder(Struct, frozen=True, kw_only=True):
     """What is asked: to delete customers of a ``campaign`` (an id or an exact name).
 
     They are named by ``names`` (ids or externalIds), or by the rows of ``input``, a path or ``-``: by the
-    ``column`` that holds ids or externalIds (``by``), where the headers do not say it. ``handled_too``
-    deletes customers that were called already as well, ``dry_run`` changes nothing and says what would be.
-    ``results`` is a path, by default beside the input; of names there are none.
+    ``column`` that holds ids or externalIds (``by``), where the headers do not say it. ``prefix`` is what
+    loads have put before externalIds: they are meant with it and without. ``handled_too`` deletes customers that
+    were called already as well, ``dry_run`` changes nothing and says what would be. ``results`` is a
+    path, by default beside the input; of names there are none.
     """
 
     campaign: str
@@ -61,6 +62,7 @@ class RemovalOrder(Struct, frozen=True, kw_only=True):
     column: str = ""
     sheet: str = ""
     hidden: str = "refuse"
+    prefix: str = ""
     handled_too: bool = False
     dry_run: bool = False
     results: str = ""
@@ -124,11 +126,11 @@ class Remover:
     def _wanted(self, order: RemovalOrder) -> Iterator[WantedList]:
         """Who is named; of a file by our own copy, since it may be overwritten while we read it."""
         if not order.input:
-            yield of_words(order.names, by=order.by)
+            yield replace(of_words(order.names, by=order.by), prefix=order.prefix)
             return
         with self.state.incoming() as copy:
             spool(sys.stdin.buffer if order.input == "-" else Path(order.input), copy)
-            yield of_file(
+            found = of_file(
                 copy,
                 name=order.input,
                 by=order.by,
@@ -136,6 +138,7 @@ class Remover:
                 sheet=order.sheet,
                 hidden=order.hidden,
             )
+            yield replace(found, prefix=order.prefix)
 
     async def _remove(self, order: RemovalOrder, wanted: WantedList) -> RemovalReport:
         results = results_of(wanted, order.results)
@@ -143,7 +146,9 @@ class Remover:
             campaign = await find_campaign(link.client, order.campaign)
             with (
                 self.state.campaign_lock(link.server, campaign.id, wait=self.settings.wait_lock),
-                self._ledger(link.server, campaign.id, wanted.key, dry_run=order.dry_run) as ledger,
+                self._ledger(
+                    link.server, campaign.id, wanted.key + wanted.prefix, dry_run=order.dry_run
+                ) as ledger,
                 self.state.scratch() as scratch,
             ):
                 await self._settle_who(wanted, campaign, link, ledger=ledger, scratch=scratch)
@@ -244,25 +249,31 @@ def key_of(*words: str) -> str:
     return blake2b("\n".join(words).encode(), digest_size=12).hexdigest()
 
 
+def _nobody_of(wanted: Wanted, found: int) -> UndoneRow:
+    """The row of one that nobody has, or several."""
+    if found:
+        told = f"{found} customers have this externalId (or with the prefix); delete each by its id"
+        return nobody(wanted, UndoStatus.INVALID, "several", told)
+    told = _ABSENT_ID if wanted.id and not wanted.either else _ABSENT_NAME
+    return nobody(wanted, UndoStatus.ABSENT, "absent", told)
+
+
 def _meant(
     wanted: Wanted, found: Sequence[Member], before: UndoneRow | None, claimed: dict[str, int]
 ) -> UndoneRow | None:
     """Who the row means, to be deleted, or why nobody; None where the ledger knows more than the campaign."""
     if wanted.fault:
         return nobody(wanted, UndoStatus.INVALID, "names_nobody", wanted.fault)
-    if len(found) > 1:
-        told = f"{len(found)} customers have this externalId; delete each by its id"
-        return nobody(wanted, UndoStatus.INVALID, "several", told)
-    if not found:
-        if before is not None and before.status not in {UndoStatus.ABSENT, UndoStatus.INVALID}:
-            return None  # it was there, and what became of it stands there or will
-        told = _ABSENT_ID if wanted.id and not wanted.either else _ABSENT_NAME
-        return nobody(wanted, UndoStatus.ABSENT, "absent", told)
+    if len(found) != 1:
+        told = _nobody_of(wanted, len(found))
+        # It was one customer's, and what became of that stands there or will.
+        return told if before is None or before.status in {UndoStatus.ABSENT, UndoStatus.INVALID} else None
     (who,) = found
     first = claimed.setdefault(who.id, wanted.row)
     if first != wanted.row:
         row = nobody(wanted, UndoStatus.DUPLICATE, "duplicate", f"means the same customer as row {first}")
         return replace(row, id=who.id, external_id=who.external_id)
     # A row with both is its own customer's only if both are: that is looked at before the deletion.
-    external_id = wanted.external_id or who.external_id
+    own = (wanted.external_id, wanted.prefixed)
+    external_id = who.external_id if who.external_id in own else wanted.external_id or who.external_id
     return UndoneRow(wanted.row, UndoStatus.PLANNED, external_id, "", id=who.id)

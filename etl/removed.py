@@ -45,10 +45,10 @@ class Told(Struct, frozen=True):
 class RemovalReport(Struct, frozen=True, kw_only=True):
     """The end of a removal, for people and machines.
 
-    ``counts`` (``deleted``, ``gone``, ``kept``, ``failed``, ``absent``, ``duplicate``, ``invalid``; of a dry run
-    ``would_delete``) sums to ``rows`` when ``balanced``. ``told`` are the first twenty rows whose customer was
-    not deleted. ``named_by`` says by which columns customers were named. ``stopped`` is the sentence that says
-    what stopped this.
+    ``counts`` (``deleted``, ``gone``, ``kept``, ``failed``, ``absent``, ``duplicate``, ``invalid``; of a
+    dry run ``would_delete``) sums to ``rows`` when ``balanced``. ``told`` are the first twenty rows whose
+    customer was not deleted. ``named_by`` says by which columns customers were named. ``stopped`` is the
+    sentence that says what stopped this.
     """
 
     campaign: CampaignRef

@@ -101,18 +101,16 @@ class Roster:
 
     async def find(self, wanted: Sequence[Wanted]) -> list[list[Member]]:
         """Who each of them may mean, one list each: nobody, one, or several of one externalId."""
-        ids = [each.id for each in wanted if each.id]
-        by_id = {each.id: each for each in await self._of_ids(ids)}
-        names = [each.external_id for each in wanted if each.external_id and not each.id]
-        names += [each.either for each in wanted if each.either and each.id not in by_id]
+        by_id = {each.id: each for each in await self._of_ids([each.id for each in wanted if each.id])}
+        names = [() if each.id in by_id else _names_of(each) for each in wanted]
         by_name: dict[str, list[Member]] = {}
-        for member in await self._of_names(names):
+        for member in await self._of_names([name for each in names for name in each]):
             by_name.setdefault(member.external_id, []).append(member)
         return [
             [by_id[each.id]]
             if each.id in by_id
-            else by_name.get(each.either or ("" if each.id else each.external_id), [])
-            for each in wanted
+            else [member for name in own for member in by_name.get(name, ())]
+            for each, own in zip(wanted, names, strict=True)
         ]
 
     async def _of_ids(self, ids: Sequence[str]) -> list[Member]:
@@ -160,3 +158,9 @@ class Roster:
                 for each in page
                 if each.external_id == external_id
             ]
+
+
+def _names_of(wanted: Wanted) -> tuple[str, ...]:
+    """The externalIds by which somebody may be meant; a row with an id of the server means nobody else."""
+    name = wanted.either or ("" if wanted.id else wanted.external_id)
+    return tuple(filter(None, dict.fromkeys((name, wanted.prefixed)))) if name else ()

@@ -31,6 +31,7 @@ from etl.progress import Progress, Silence
 from etl.quoting import masked
 from etl.reconciler import Files
 from etl.records import CampaignRef, Manifest, RowStatus
+from etl.removed import in_words
 from etl.settings import Settings
 from etl.state import StateFolder
 from etl.undone import DONE, OPEN, UNDONE, Undone, UndoneRow, UndoStatus
@@ -307,18 +308,7 @@ def _answers(journal: Journal, ledger: Undone) -> Iterator[UndoneRow]:
     for row in _created(journal):
         while found and found.row < row.row:
             found = next(known, None)
-        yield _in_words(found if found and found.row == row.row else row)
-
-
-def _in_words(row: UndoneRow) -> UndoneRow:
-    if row.status is UndoStatus.PLANNED:
-        return replace(
-            row, status=UndoStatus.FAILED, error=row.error or "not deleted yet: the undo ended first"
-        )
-    if row.status is UndoStatus.SENT:
-        error = row.error or "its deletion had no answer yet: the undo ended first"
-        return replace(row, status=UndoStatus.FAILED, error=error)
-    return row
+        yield in_words(found if found and found.row == row.row else row)
 
 
 def _report(

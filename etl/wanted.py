@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from etl.customersearch import id32, is_guid
 from etl.errors import InputError
@@ -41,7 +42,8 @@ class Wanted(Struct, frozen=True, gc=False):
     """Who one row means: ``id`` as the server writes it, ``external_id`` as written; ``fault``: nobody, why.
 
     ``id`` is empty where only the externalId is given, and the other way round. ``either`` has the form of an
-    id, and is an externalId where nobody has that id.
+    id, and is an externalId where nobody has that id. ``prefixed`` is the externalId as loads with a prefix
+    have sent it, empty where there is none.
     """
 
     row: int
@@ -49,6 +51,7 @@ class Wanted(Struct, frozen=True, gc=False):
     external_id: str = ""
     fault: str = ""
     either: str = ""
+    prefixed: str = ""
 
 
 class WantedList(Struct, frozen=True):
@@ -65,14 +68,22 @@ class WantedList(Struct, frozen=True):
     columns: dict[str, str] = field(default_factory=dict)
     words: tuple[str, ...] = ()
     by: str = ""
+    prefix: str = ""
     spec: SourceSpec | None = None
     places: dict[str, int] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Wanted]:
         """Every row, in order, streamed."""
-        if self.spec is None:
-            return (_of_word(row, word, by=self.by) for row, word in enumerate(self.words, start=1))
-        return self._of_file(Path(self.path), self.spec)
+        rows = self._of_words() if self.spec is None else self._of_file(Path(self.path), self.spec)
+        if not self.prefix:
+            return rows
+        return (
+            replace(each, prefixed=self.prefix + name) if (name := each.external_id or each.either) else each
+            for each in rows
+        )
+
+    def _of_words(self) -> Iterator[Wanted]:
+        return (_of_word(row, word, by=self.by) for row, word in enumerate(self.words, start=1))
 
     def _of_file(self, path: Path, spec: SourceSpec) -> Iterator[Wanted]:
         if not any(self.columns.values()):

@@ -260,6 +260,19 @@ async def test_several_customers_of_one_externalid_are_told_and_stay(
         assert simulator.count(PREVIEW_CAMPAIGN) == 2
 
 
+async def test_the_crm_s_own_ids_are_found_behind_the_prefix_of_a_profile(
+    settings_for: MakeSettings, own_place: Path
+) -> None:
+    people = [{"externalId": each, "numbers": "+442079460001"} for each in ("CRM-1", "CRM-2", "2", "CRM-3")]
+    async with Simulator(seed=seed(*people)) as simulator:
+        path = written(own_place / "gone.csv", "Lead ID", "1", "2", "CRM-3", "4")
+        settings = settings_for(simulator.base_url)
+        report = await remove(settings, input=str(path), prefix="CRM-")
+        assert report.counts == {"absent": 1, "deleted": 2, "invalid": 1}
+        assert set(held(simulator)) == {"CRM-2", "2"}  # which of them row 2 means nobody can tell
+        assert (await remove(settings, names=("2",))).counts == {"deleted": 1}
+
+
 # --- who stays --------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
@@ -108,6 +109,22 @@ def test_a_list_has_three_forms(serve: Serve, obi: Obi) -> None:
     assert {"name": "City", "value": "London"} in first["attributes"]
     code, _, err = obi(*words, "--json", "--csv")
     assert (code, "two forms" in err) == (2, True)
+
+
+@pytest.mark.parametrize("words", [(), ("--result", "*")], ids=["all", "searched"])
+def test_a_server_that_shows_one_page_only_is_not_taken_for_the_whole(
+    words: tuple[str, ...], serve: Serve, obi: Obi
+) -> None:
+    people = [{"externalId": f"P-{at}", "numbers": "+442079460001", "result": "BUSY"} for at in range(250)]
+    simulator = serve(seed={"campaigns": [{"name": CAMPAIGN, "customers": people}]})
+    store = simulator._service.store
+    find = store.find
+    store.find = lambda campaign_id, search: find(  # type: ignore[method-assign]
+        campaign_id, msgspec.structs.replace(search, offset=0)
+    )
+    code, out, err = obi("customers", "list", CAMPAIGN, "--csv", *words, "--base-url", simulator.base_url)
+    assert (code, len(out.splitlines())) == (5, 101)
+    assert "missing" in err
 
 
 def test_nobody_is_told_and_no_error(serve: Serve, obi: Obi) -> None:

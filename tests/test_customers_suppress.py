@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from etl.errors import CampaignError, ConfigError, InterruptedRunError
+from etl.errors import CampaignError, ConfigError, InterruptedRunError, OutputError
 from etl.optouts import OPT_OUT_COLUMNS, OptOutOrder, OptOutPlan, OptOutReport, OptOuts
 from etl.profile import GUESSED, Profile
 from etl.settings import Settings
@@ -295,6 +295,7 @@ async def test_no_deletes_nobody(own_place: Path, settings_for: MakeSettings) ->
             )
         assert asked == [OptOutPlan(1, (CAMPAIGN,))]
         assert ids_in(simulator) == {"LEAD-1", "LEAD-2"}
+        assert list(opt_outs.state.removals.iterdir()) == []
 
 
 async def test_a_list_or_a_campaign_that_is_not_there_stops_it_before_anything_is_looked_at(
@@ -311,6 +312,14 @@ async def test_a_list_or_a_campaign_that_is_not_there_stops_it_before_anything_i
         with pytest.raises(CampaignError):
             await suppress(settings, dnc, campaigns=(CAMPAIGN, "Nobody's"))
         assert {each.path.rpartition("/")[2] for each in simulator.requests} == {"campaigns"}
+
+
+async def test_results_never_take_the_place_of_a_list(own_place: Path, settings_for: MakeSettings) -> None:
+    dnc = written(own_place / "dnc.csv", "Phone", "+442079460001")
+    async with Simulator(seed=seed(lead(1))) as simulator:
+        with pytest.raises(OutputError, match="list itself"):
+            await suppress(settings_for(simulator.base_url), dnc, results=str(dnc))
+        assert dnc.read_text(encoding="utf-8").startswith("Phone")
 
 
 async def test_the_standing_lists_of_a_profile_count_where_none_is_named(

@@ -89,7 +89,7 @@ def add(
         profile=find_profile(profile, region=region),
         suppress=suppress,
         dry_run=dry_run,
-        simulate=_simulate(options),
+        simulate=simulate_of(options),
     )
     work = add_person(order, settings_of(options), progress=screen.progress)
     report = screen.run(_Nothing(), work)
@@ -123,6 +123,7 @@ class _Nothing:
     default="refuse",
     help="Hidden rows of a workbook.",
 )
+@click.option("--profile", help="Whose prefix externalIds have in the campaign.")
 @click.option("--handled-too", is_flag=True, help="Delete customers that were called already as well.")
 @click.option("--dry-run", is_flag=True, help="Change nothing, and say what would be deleted.")
 @click.option("--results", metavar="PATH", default="", help="Results file.  [default: STEM.deleted.csv]")
@@ -146,13 +147,17 @@ def delete(campaign: str, *, names: tuple[str, ...], source: str, by: str | None
 
     if bool(names) == bool(source):
         raise click.UsageError("Name customers, or a file of them with --from FILE: one of the two.")
+    from etl.profile import find_profile
+
     names_of = ("column", "sheet", "hidden", "handled_too", "dry_run", "results")
     asked = {name: options.pop(name) for name in names_of} | {"by": by or ""}
+    profile = options.pop("profile")
+    prefix = find_profile(profile).external_id.prefix if profile else ""
     yes = options.pop("yes") or asked["dry_run"]
     _demand_leave(yes=yes)
     screen = Screen.of(options, doing="deleting")
-    repeat = _words(source, names, asked) + _server_words(options)
-    simulate = _simulate(options)
+    repeat = _words(source, names, asked | {"profile": profile}) + _server_words(options)
+    simulate = simulate_of(options)
     remover = Remover(
         settings_of(options),
         progress=screen.progress,
@@ -161,7 +166,9 @@ def delete(campaign: str, *, names: tuple[str, ...], source: str, by: str | None
         repeat=repeat,
         **({} if yes else {"question": _may_remove}),
     )
-    order = RemovalOrder(campaign=campaign, names=names, input=source, simulate=simulate, **asked)
+    order = RemovalOrder(
+        campaign=campaign, names=names, input=source, prefix=prefix, simulate=simulate, **asked
+    )
     report = screen.run(remover, remover.remove(order), command="obi customers delete")
     show_removed(report, screen)
     return report.exit_code
@@ -211,7 +218,7 @@ def suppress(*, profile: str | None, region: str | None, deletes: bool, **option
     _demand_leave(yes=yes)
     screen = Screen.of(options, doing="looking")
     repeat = _suppress_words(asked, profile, region, deletes=deletes) + _server_words(options)
-    simulate = _simulate(options)
+    simulate = simulate_of(options)
     opt_outs = OptOuts(
         settings_of(options),
         progress=screen.progress,
@@ -241,7 +248,8 @@ def _pairs(attributes: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _simulate(options: dict[str, Any]) -> bool:
+def simulate_of(options: dict[str, Any]) -> bool:
+    """Whether the simulator is to be used, taken out of the options; UsageError where both are meant."""
     simulate: bool = options.pop("simulate")
     if simulate and options["base_url"]:
         raise click.UsageError(
@@ -256,7 +264,9 @@ def _words(source: str, names: tuple[str, ...], asked: dict[str, Any]) -> str:
     if source:
         words += ["--from", shlex.quote(source if source == "-" else str(Path(source).absolute()))]
     words += [
-        f"--{name} {shlex.quote(asked[name])}" for name in ("by", "column", "sheet", "results") if asked[name]
+        f"--{name} {shlex.quote(asked[name])}"
+        for name in ("by", "column", "sheet", "profile", "results")
+        if asked[name]
     ]
     words += [f"--hidden {asked['hidden']}"] if asked["hidden"] != "refuse" else []
     words += ["--handled-too"] if asked["handled_too"] else []

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from etl.cli.changing import add, delete, suppress
+from etl.cli.changing import add, delete, simulate_of, suppress
 from etl.cli.options import SERVER, STATE, Whole, grouped, settings_of
 from etl.cli.tables import FORMS, show
 
 if TYPE_CHECKING:
     from etl.cli.tables import Cell
+    from etl.link import Link
     from etl.obi.models import StoredCustomer
 
 _AGE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([mhdw])")
@@ -99,7 +100,7 @@ def list_customers(campaign: str, *, limit: int | None, as_json: bool, as_csv: b
       obi customers list "Spring" --number "020 7946 0018" --json
     """
     filters = _filters(options)
-    found, more = asyncio.run(_list(campaign, options, filters=filters, limit=limit))
+    found, doubt, more = asyncio.run(_list(campaign, options, filters=filters, limit=limit))
     columns = _ALL if as_csv else _SHOWN
     show(
         [_name(column) for column in columns],
@@ -112,7 +113,9 @@ def list_customers(campaign: str, *, limit: int | None, as_json: bool, as_csv: b
         click.echo(f"obi: there are more than these {limit:,}; without --limit all are listed.", err=True)
     elif not found:
         click.echo("obi: no customer of the campaign fits.", err=True)
-    return 0
+    if doubt:
+        click.echo(f"obi: {doubt}", err=True)
+    return 5 if doubt else 0
 
 
 @customers.command("show")
@@ -179,21 +182,38 @@ def _filters(options: dict[str, Any]) -> dict[str, Any]:
 
 async def _list(
     campaign: str, options: dict[str, Any], *, filters: dict[str, Any], limit: int | None
-) -> tuple[list[StoredCustomer], bool]:
-    """The customers, and whether there are more than the limit."""
+) -> tuple[list[StoredCustomer], str, bool]:
+    """The customers, why they may not be all, and whether there are more than the limit."""
     from etl.campaigns import find_campaign
     from etl.customersearch import search
     from etl.link import connected
 
-    simulate = options.pop("simulate")
+    simulate = simulate_of(options)
     found: list[StoredCustomer] = []
     async with connected(settings_of(options), simulate=simulate) as link:
         held = await find_campaign(link.client, campaign)
         async for page in search(link.client, held.id, **filters):
             found += page
             if limit is not None and len(found) > limit:
-                return found[:limit], True
-    return found, False
+                return found[:limit], "", True
+        if link.client.customers.repeats_pages:
+            return (
+                found,
+                "the server shows the same customers on a further page, so others may be missing.",
+                False,
+            )
+        return found, "" if filters else await _doubt(link, held.id, len(found)), False
+
+
+async def _doubt(link: Link, campaign_id: str, found: int) -> str:
+    """Why a list of all customers may not have all, empty where nothing speaks for that."""
+    total = (await link.client.campaigns.get(campaign_id)).total
+    if total is None or found >= total:
+        return ""
+    return (
+        f"the campaign says that it has {total:,} customers, and shows {found:,}: it changes meanwhile, or "
+        "the server does not show all of its pages."
+    )
 
 
 async def _show(campaign: str, customer: str, options: dict[str, Any]) -> StoredCustomer:
@@ -201,7 +221,7 @@ async def _show(campaign: str, customer: str, options: dict[str, Any]) -> Stored
     from etl.customersearch import find_customer
     from etl.link import connected
 
-    simulate = options.pop("simulate")
+    simulate = simulate_of(options)
     async with connected(settings_of(options), simulate=simulate) as link:
         held = await find_campaign(link.client, campaign)
         return await find_customer(link.client, held.id, customer)
