@@ -50,9 +50,9 @@ class RemovalOrder(Struct, frozen=True, kw_only=True):
 
     They are named by ``names`` (ids or externalIds), or by the rows of ``input``, a path or ``-``: by the
     ``column`` that holds ids or externalIds (``by``), where the headers do not say it. ``prefix`` is what
-    loads have put before externalIds: they are meant with it and without. ``handled_too`` deletes customers that
-    were called already as well, ``dry_run`` changes nothing and says what would be. ``results`` is a
-    path, by default beside the input; of names there are none.
+    loads have put before externalIds: they are meant with it and without. ``handled_too`` deletes who was
+    called already as well, ``dry_run`` changes nothing and says what would be. ``results`` is a path, by
+    default beside the input; of names there are none.
     """
 
     campaign: str

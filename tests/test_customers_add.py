@@ -42,21 +42,26 @@ async def test_a_person_is_added_as_a_row_of_a_load_would_be(settings_for: MakeS
             "020 7946 0001",
             "0121 496 0002",
             external_id="007",
-            attributes=(("Name", "A. Smith"), ("priority", "an attribute"), ("Empty", "")),
+            attributes=(
+                ("Name", "A. Smith"),
+                ("priority", "an attribute"),
+                ("Time Zone", "Mars"),
+                ("Empty", ""),
+            ),
             date="2027-04-03T02:00Z",
             agent_id="0b5f41959b1d446fa277b4784167ec2f",
             dialing_mode="preview",
             priority="5",
-            time_zone="Europe/London",
         )
         assert (report.exit_code, report.status) == (0, RowStatus.CREATED), report
         (held,) = simulator.customers(PREVIEW_CAMPAIGN)
         assert held["id"] == report.id
         assert (held["externalId"], held["numbers"]) == ("007", "+442079460001;+441214960002")
         assert held["date"] == "2027-04-03T02:00:00Z"
-        assert (held["dialingMode"], held["priority"], held["timeZone"]) == ("PREVIEW", 5, "Europe/London")
+        assert (held["dialingMode"], held["priority"], held.get("timeZone")) == ("PREVIEW", 5, None)
         attributes = {each["name"]: each["value"] for each in held["attributes"]["attribute"]}
         assert (attributes["Name"], attributes["priority"]) == ("A. Smith", "an attribute")
+        assert attributes["Time Zone"] == "Mars"
 
 
 async def test_without_an_id_one_is_derived_so_that_a_repeat_is_seen(settings_for: MakeSettings) -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -377,17 +378,27 @@ async def test_what_a_refusal_in_the_middle_stops_goes_on_with_the_same_command(
         assert len(list(own_place.glob("gone*.deleted.csv"))) == 1  # the later results replace the earlier
 
 
+@pytest.mark.parametrize("by", ["id", "externalId"])
 async def test_a_campaign_that_is_gone_in_the_middle_makes_nobody_absent(
-    own_place: Path, settings_for: MakeSettings
+    by: str, settings_for: MakeSettings
 ) -> None:
     async with Simulator(seed=seed(*leads(5))) as simulator:
-        simulator.add_fault(
-            Fault(mode="404", path=f"/campaigns/{PREVIEW_CAMPAIGN}", nth=[2, 3, 4, 5, 6, 7, 8, 9])
-        )
-        path = written(own_place / "gone.csv", "externalId", "LEAD-1", "LEAD-2")
+        names = (NOBODY,) if by == "id" else ("LEAD-1", "LEAD-2")
+        simulator.add_fault(Fault(mode="404", path=f"/campaigns/{PREVIEW_CAMPAIGN}"))
         with pytest.raises(NotFoundError):
-            await remove(settings_for(simulator.base_url), input=str(path))
+            await remove(settings_for(simulator.base_url), names=names, by=by)
         assert simulator.count(PREVIEW_CAMPAIGN) == 5
+
+
+async def test_a_server_that_ignores_searches_costs_one_walk_and_not_one_a_row(
+    settings_for: MakeSettings,
+) -> None:
+    people = leads(1_000)
+    async with Simulator(seed=seed(*people), faults=[Fault(mode="filter_ignored")]) as simulator:
+        names = tuple(f"LEAD-{at}" for at in range(900, 930))
+        report = await remove(settings_for(simulator.base_url), names=names)
+        assert report.counts == {"deleted": 30}
+        assert sum(each.method == "GET" for each in simulator.requests) < 150
 
 
 async def test_a_stop_ends_it_after_what_is_in_flight_and_it_goes_on_later(
@@ -523,6 +534,32 @@ def test_the_command_says_who_was_deleted_and_what_not(serve: Serve, obi: Obi, o
     assert "gone.deleted.csv" in out
     code, out, _ = obi(*words, "--json")
     assert json.loads(out)["counts"] == {"absent": 1, "deleted": 1}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a terminal is made with pty")
+@pytest.mark.parametrize(("answer", "code", "left"), [(b"y\n", 0, 2), (b"n\n", 130, 3)])
+def test_on_a_terminal_it_asks_first(
+    answer: bytes, code: int, left: int, serve: Serve, own_place: Path
+) -> None:
+    import pty  # noqa: PLC0415  -- not everywhere
+
+    simulator = serve(seed=seed(*leads(3)))
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "etl", "customers", "delete", CAMPAIGN, "LEAD-2"]
+    env = os.environ | {"OBI_BASE_URL": simulator.base_url, "COLUMNS": "200"}
+    said = b""
+    with subprocess.Popen(words, env=env, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        while b"?" not in said:
+            said += os.read(ours, 4096)
+        os.write(ours, answer)
+        with suppress(OSError):  # the terminal ends with its process
+            while more := os.read(ours, 4096):
+                said += more
+        assert process.wait(20) == code, said
+    os.close(ours)
+    assert b"Delete the 1 customer of" in said
+    assert simulator.count(PREVIEW_CAMPAIGN) == left
 
 
 @pytest.mark.parametrize("words", [(), ("LEAD-1", "--from", "gone.csv")], ids=["neither", "both"])

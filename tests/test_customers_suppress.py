@@ -115,6 +115,42 @@ async def test_a_stored_number_that_can_not_be_read_is_told_and_never_passed_ove
         assert "LEAD-1" not in ids_in(simulator)
 
 
+async def test_a_customer_without_any_number_is_told(
+    own_place: Path, settings_for: MakeSettings, answers_in: Answers
+) -> None:
+    dnc = written(own_place / "dnc.csv", "Phone", "+442079460001")
+    async with Simulator(seed=seed(lead(1), lead(2))) as simulator:
+        simulator._service.store._db.execute(
+            "UPDATE customers SET body = json_remove(json_set(body, '$.numbers', ''), '$.attributes')"
+            " WHERE external_id = 'LEAD-2'"
+        )
+        report = await suppress(settings_for(simulator.base_url), dnc)
+        assert report.counts == {"listed": 1, "unreadable": 1}
+        assert "no number" in answers_in(report.results)[1]["obi_error"]
+
+
+async def test_somebody_whom_only_a_later_walk_shows_is_deleted_too(
+    own_place: Path, settings_for: MakeSettings
+) -> None:
+    dnc = written(own_place / "dnc.csv", "Phone", "+442079460001")
+    async with Simulator(seed=seed(lead(1), lead(2))) as simulator:
+        store = simulator._service.store
+        delete = store.delete
+
+        def delete_and_add(campaign_id: str, customer_id: str) -> int:
+            done = delete(campaign_id, customer_id)
+            store._db.execute(
+                "UPDATE customers SET body = json_set(body, '$.numbers', '+442079460001')"
+                " WHERE external_id = 'LEAD-2'"
+            )
+            return done
+
+        store.delete = delete_and_add  # type: ignore[method-assign]
+        report = await suppress(settings_for(simulator.base_url), dnc, delete=True)
+        assert (report.exit_code, report.counts) == (0, {"deleted": 2})
+        assert simulator.count(PREVIEW_CAMPAIGN) == 0
+
+
 async def test_who_was_called_is_deleted_too_and_the_results_say_what_became_of_the_calls(
     own_place: Path, settings_for: MakeSettings, answers_in: Answers
 ) -> None:
