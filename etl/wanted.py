@@ -179,7 +179,7 @@ def _by_headers(path: Path, spec: SourceSpec, names: dict[int, str], *, name: st
 
 
 def _kind_of_cells(path: Path, spec: SourceSpec, at: int) -> str:
-    """The server's ids are GUIDs, all of them; whatever else stands in a column are externalIds."""
+    """The server's ids are GUIDs; a column in which most are something else holds externalIds."""
     cells: list[str] = []
     with closing(rows_of(open_source(path, spec), spec)) as groups:
         for group in groups:
@@ -187,7 +187,7 @@ def _kind_of_cells(path: Path, spec: SourceSpec, at: int) -> str:
             if len(cells) >= _SAMPLE:
                 break
     filled = [cell for cell in cells if cell]
-    return ID if filled and all(map(is_guid, filled)) else EXTERNAL_ID
+    return ID if 2 * sum(map(is_guid, filled)) > len(filled) else EXTERNAL_ID
 
 
 def _alone(path: Path, spec: SourceSpec) -> Iterator[str]:

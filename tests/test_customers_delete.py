@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import xlsxwriter
 
+from etl.api import add_customer, delete_customers, suppress_customers
 from etl.errors import (
     CampaignError,
     InputError,
@@ -32,6 +33,7 @@ from etl.removed import REMOVAL_COLUMNS, RemovalReport
 from etl.settings import Settings
 from etl.simulator import PREVIEW_CAMPAIGN, Fault, Simulator
 from etl.state import StateFolder
+from etl.undone import UndoStatus
 
 Answers = Callable[[str | Path], list[dict[str, str]]]
 MakeSettings = Callable[..., Settings]
@@ -170,6 +172,17 @@ async def test_rows_that_name_nobody_are_told_one_by_one(
         assert (report.exit_code, report.balanced) == (5, True)
         assert all(each["obi_error"] for each in answers[1:])
         assert set(held(simulator)) == {"LEAD-2", "LEAD-3"}
+
+
+async def test_what_is_no_id_among_ids_is_told_and_the_others_are_deleted(
+    own_place: Path, settings_for: MakeSettings, answers_in: Answers
+) -> None:
+    async with Simulator(seed=seed(*leads(3))) as simulator:
+        ids = held(simulator)
+        path = written(own_place / "gone.csv", "id", ids["LEAD-1"], ids["LEAD-2"][:-1], ids["LEAD-3"])
+        report = await remove(settings_for(simulator.base_url), input=str(path))
+        assert statuses(answers_in(report.results)) == ["deleted", "invalid", "deleted"]
+        assert ids["LEAD-2"][:-1] not in report.told[0].error
 
 
 async def test_our_own_results_name_customers_by_our_columns(
@@ -587,3 +600,23 @@ def test_the_answers_of_a_month_ago_are_not_kept(own_place: Path, settings_for: 
         os.utime(path, (then, then))
     remover._tidy()
     assert [each.name for each in remover.state.removals.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("word", [*REMOVAL_COLUMNS, *(set(UndoStatus) - {"planned", "sent"})])
+def test_each_column_and_each_answer_is_in_the_docs(word: str) -> None:
+    page = Path(__file__).parent.parent / "docs" / "customers.md"
+    assert f"`{word}`" in page.read_text(encoding="utf-8")
+
+
+def test_it_is_there_for_python_too(serve: Serve, own_place: Path) -> None:
+    simulator = serve(seed=seed(*leads(3)))
+    settings = Settings(base_url=simulator.base_url)
+    path = written(own_place / "gone.csv", "externalId", "LEAD-1")
+    assert delete_customers(CAMPAIGN, source=path, settings=settings).counts == {"deleted": 1}
+    assert delete_customers(CAMPAIGN, names=["LEAD-2"], settings=settings, dry_run=True).dry_run
+    added = add_customer(CAMPAIGN, numbers=["020 7946 0009"], region="GB", settings=settings, priority="5")
+    assert added.status == "created"
+    dnc = written(own_place / "dnc.csv", "Phone", "020 7946 0009")
+    found = suppress_customers([dnc], all_campaigns=True, region="GB", settings=settings, delete=True)
+    assert (found.exit_code, found.counts) == (0, {"deleted": 1})
+    assert set(held(simulator)) == {"LEAD-2", "LEAD-3"}

@@ -406,3 +406,9 @@ async def test_a_stop_is_told_and_the_rest_is_not_looked_through(
         )
         assert report.exit_code == 130
         assert all(each.error for each in report.campaigns)
+
+
+@pytest.mark.parametrize("column", OPT_OUT_COLUMNS)
+def test_each_column_is_in_the_docs(column: str) -> None:
+    page = Path(__file__).parent.parent / "docs" / "customers.md"
+    assert f"`{column}`" in page.read_text(encoding="utf-8")
