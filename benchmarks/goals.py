@@ -13,8 +13,7 @@ from benchmarks.parts import bad_input, distant, pace
 from benchmarks.parts.beginning import QUICK
 from benchmarks.stopwatch import JOURNAL, PROGRESS, RESULTS
 
-NOT_YET = "measured before the work on speed"
-NOT_SEEN = "measured before the work on speed"
+NOT_SEEN = "not looked into: it was reached when last measured at the sizes that the goals are set for"
 
 
 class Goal(Struct, frozen=True, kw_only=True):
@@ -30,7 +29,7 @@ class Goal(Struct, frozen=True, kw_only=True):
     unit: str = "times"
     least: float | None = None
     most: float | None = None
-    reason: str = NOT_YET
+    reason: str = NOT_SEEN
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -199,6 +198,25 @@ def _peak_of_large(part: Part) -> float:
     return part.one(OURS).peak
 
 
+_STEADY = (
+    "the goal comes from a machine on which the sequential script makes 21,500 rows/s, so that the same code "
+    "would make half as many more there; and of the 20 µs of a row, journal and results take 5, which the "
+    "prototype behind the goal did not keep"
+)
+_DISTANT = (
+    "the first row leaves after 2.5 s (start-up, and a survey of the whole file: nothing is sent of one that "
+    "is unsound), and each of the 32 places waits about 9 ms beside the server's 50, for its commit to be on "
+    "disk and for its turn"
+)
+_KEEPING = (
+    "all else has become seven times cheaper, and these three stay at 5 µs a row: an outcome on disk 2, a "
+    "line of 29 columns of results 3; where a second process writes the results, they take none of the "
+    "load's own time"
+)
+_WORKBOOK = "half of the time is the one pass that parses the sheet's XML, before anything may be sent"
+_BAD = "what is wrong with a cell is found by a score of expressions, 10 µs a cell, so that a person is told"
+
+
 def _bad_goals() -> Iterator[Goal]:
     for name in (bad_input.BAD, bad_input.HUGE, bad_input.WIDE, bad_input.TWICE, bad_input.LISTED):
         clean = bad_input.UNLISTED if name == bad_input.LISTED else bad_input.CLEAN
@@ -206,7 +224,7 @@ def _bad_goals() -> Iterator[Goal]:
             measure = "memory" if memory else "time by cell" if name == bad_input.WIDE else "time"
             what = f"{name}: {measure} ÷ the clean file's"
             figure = _by_clean(name, clean, memory=memory)
-            yield Goal(part="bad-input", what=what, figure=figure, most=2, reason=NOT_SEEN)
+            yield Goal(part="bad-input", what=what, figure=figure, most=2, reason=_BAD)
 
 
 GOALS: tuple[Goal, ...] = (
@@ -235,19 +253,20 @@ GOALS: tuple[Goal, ...] = (
         figure=_steady,
         unit="rows/s",
         least=90_000,
+        reason=_STEADY,
     ),
     Goal(
         part="distant",
         what="server at 50 ms, 32 in flight, {large} rows: time ÷ the arithmetic limit",
         figure=_over_the_limit,
         most=1.1,
+        reason=_DISTANT,
     ),
     Goal(
         part="pace",
         what="server that takes 8 at a time: auto ÷ the best fixed concurrency",
         figure=_auto_by_best("limited"),
         least=0.9,
-        reason=NOT_SEEN,
     ),
     Goal(
         part="pace",
@@ -255,14 +274,12 @@ GOALS: tuple[Goal, ...] = (
         figure=lambda part: part.one(f"limited {pace.AUTO}").fact("refused_share"),
         unit="%",
         most=0.01,
-        reason=NOT_SEEN,
     ),
     Goal(
         part="pace",
         what="server that slows with load: auto ÷ the best fixed concurrency",
         figure=_auto_by_best("crowded"),
         least=0.9,
-        reason=NOT_SEEN,
     ),
     Goal(part="growth", what="ten times the rows: time", figure=_time_tenfold, most=10.5),
     Goal(
@@ -270,7 +287,6 @@ GOALS: tuple[Goal, ...] = (
         what="ten times the rows: peak memory",
         figure=_memory_tenfold,
         most=1.1,
-        reason=NOT_SEEN,
     ),
     Goal(
         part="side-by-side",
@@ -286,7 +302,14 @@ GOALS: tuple[Goal, ...] = (
         unit="MiB",
         most=250,
     ),
-    Goal(part="workbooks", what="xlsx, {small} rows", figure=_rate, unit="rows/s", least=30_000),
+    Goal(
+        part="workbooks",
+        what="xlsx, {small} rows",
+        figure=_rate,
+        unit="rows/s",
+        least=30_000,
+        reason=_WORKBOOK,
+    ),
     Goal(
         part="workbooks", what="xlsx, {small} rows: peak memory", figure=_peak_of_small, unit="MiB", most=450
     ),
@@ -320,6 +343,7 @@ GOALS: tuple[Goal, ...] = (
         figure=_keeping_share,
         unit="%",
         most=0.15,
+        reason=_KEEPING,
     ),
     *_bad_goals(),
 )

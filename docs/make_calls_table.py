@@ -36,11 +36,15 @@ SIMULATOR_TEST = ("tests/contract/test_contract_simulator.py", "test_the_simulat
 COMMANDS = {
     "listCampaigns": "obi campaigns list",
     "getCampaign": "obi campaigns show",
+    "updateCampaign": "obi campaigns update",
+    "setCampaignStatus": "obi campaigns activate",
+    "listCustomerResultStatistics": "obi stats",
     "addCustomers": "obi load",
     "listCustomers": "obi customers list",
     "getCustomer": "obi customers show",
     "addCustomer": "obi customers add",
     "deleteCustomer": "obi customers delete",
+    "listStatistics": "obi stats",
 }
 """The command that is first of all this call, where there is one. Nothing in the code says so."""
 

@@ -1,7 +1,8 @@
 """Bulk loader for contact centre campaigns: a lead file in, customers in a campaign, an answer for every row.
 
-``load``, ``aload``, ``resume``, ``check``, ``Client``, ``Profile``, ``Settings``, ``RunReport``,
-``RowOutcome`` and ``EtlError`` are the public names; each is imported when it is first used.
+``load``, ``aload``, ``resume``, ``check``, ``stats``, ``update_campaign``, ``switch_campaigns``, ``Client``,
+``Profile``, ``Settings``, ``RunReport``, ``RowOutcome`` and ``EtlError`` are the public names; each is
+imported when it is first used.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from etl.api import aload, check, load, resume
+    from etl.api import aload, check, load, resume, stats, switch_campaigns, update_campaign
     from etl.errors import EtlError
     from etl.obi import Client
     from etl.profile import Profile
@@ -28,6 +29,9 @@ __all__ = [
     "check",
     "load",
     "resume",
+    "stats",
+    "switch_campaigns",
+    "update_campaign",
 ]
 
 _HOMES = {
@@ -37,7 +41,9 @@ _HOMES = {
     "RowOutcome": "etl.records",
     "RunReport": "etl.records",
     "Settings": "etl.settings",
-    **dict.fromkeys(("aload", "check", "load", "resume"), "etl.api"),
+    **dict.fromkeys(
+        ("aload", "check", "load", "resume", "stats", "switch_campaigns", "update_campaign"), "etl.api"
+    ),
 }
 
 

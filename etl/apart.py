@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
@@ -23,15 +24,18 @@ _LAST_WORDS = 10.0
 """Seconds that a process has to clear up, once it has no input any more."""
 
 
-def begin(module: str, task: object) -> subprocess.Popen[bytes] | None:
-    """Start the ``main`` of a module of ours and say its task; None where that can't be done."""
-    process = start(module)
+def begin(module: str, task: object, *, files: Sequence[int] = ()) -> subprocess.Popen[bytes] | None:
+    """Start the ``main`` of a module of ours and say its task; None where that can't be done.
+
+    It inherits the open ``files``.
+    """
+    process = start(module, files=files)
     if process is not None:
         say(process, task)
     return process
 
 
-def start(module: str) -> subprocess.Popen[bytes] | None:
+def start(module: str, *, files: Sequence[int] = ()) -> subprocess.Popen[bytes] | None:
     """The same, its task still to be said: a line of JSON. It has our modules from where we have them."""
     # The executable of a frozen program is the program.
     if os.name != "posix" or processors() < 2 or not sys.executable or getattr(sys, "frozen", False):
@@ -42,6 +46,7 @@ def start(module: str) -> subprocess.Popen[bytes] | None:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            pass_fds=files,
             start_new_session=True,  # Ctrl-C is for the run, which ends us
         )
     except OSError:

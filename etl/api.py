@@ -14,13 +14,19 @@ later stands in the report, with the results written as far as they are known.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from etl.adding import AddOrder, AddReport, Person, add
+from etl.campaignchanges import UpdateReport, apply_update, plan_update
+from etl.campaignfields import Value
+from etl.figures import Days, StatsReport, gather
 from etl.findings import CheckReport
+from etl.link import connected
+from etl.obi import Client
+from etl.obi.models import CampaignStatus
 from etl.optouts import OptOutOrder, OptOutReport, OptOuts
 from etl.orders import Order
 from etl.profile import Profile, find_profile
@@ -30,6 +36,7 @@ from etl.removal import RemovalOrder, Remover
 from etl.removed import RemovalReport
 from etl.runs import Runner
 from etl.settings import Settings, load_settings
+from etl.switching import Switched, switch
 
 T = TypeVar("T")
 
@@ -207,6 +214,71 @@ def suppress_customers(
         lists=tuple(map(str, lists)), campaigns=tuple(campaigns), profile=_profile(profile, region), **asked
     )
     return _finished(OptOuts(settings or load_settings()).suppress(order))
+
+
+def stats(
+    campaign: str = "",
+    *,
+    days: Days | None = None,
+    agents: Sequence[str] = (),
+    settings: Settings | None = None,
+    simulate: bool = False,
+) -> StatsReport:
+    """What the calls of a campaign (id or exact name) came to, or those of all campaigns.
+
+    ``days`` are UTC days, by default the last seven; ``agents`` are ids. Raises EtlError.
+    """
+    return _finished(
+        _linked(
+            lambda client: gather(client, campaign, days=days, agents=agents), settings, simulate=simulate
+        )
+    )
+
+
+def update_campaign(
+    campaign: str,
+    changes: Mapping[str, Value],
+    *,
+    settings: Settings | None = None,
+    simulate: bool = False,
+) -> UpdateReport:
+    """Change what ``changes`` names of a campaign, and nothing else.
+
+    They are new values by the interface's names (``{"endDate": "2027-04-30T18:00Z"}``), None for what is to
+    be cleared. Raises EtlError; of what the server made of it tells the report.
+    """
+
+    async def work(client: Client) -> UpdateReport:
+        return await apply_update(client, await plan_update(client, campaign, changes))
+
+    return _finished(_linked(work, settings, simulate=simulate))
+
+
+def switch_campaigns(
+    *campaigns: str,
+    active: bool,
+    wait: float = 0,
+    settings: Settings | None = None,
+    simulate: bool = False,
+) -> list[Switched]:
+    """Make campaigns active or passive: one answer for each, also where it could not be done.
+
+    ``wait`` is how many seconds to wait for each dialer to follow. Raises EtlError, with nothing changed,
+    where one of them is not known.
+    """
+    status = CampaignStatus.ACTIVE if active else CampaignStatus.PASSIVE
+    return _finished(
+        _linked(
+            lambda client: switch(client, campaigns, status=status, wait=wait), settings, simulate=simulate
+        )
+    )
+
+
+async def _linked(
+    work: Callable[[Client], Coroutine[Any, Any, T]], settings: Settings | None, *, simulate: bool
+) -> T:
+    async with connected(settings or load_settings(), simulate=simulate) as link:
+        return await work(link.client)
 
 
 def _profile(given: Profile | str | None, region: str | None) -> Profile:

@@ -12,7 +12,7 @@ from etl.obi.models import Campaign, CampaignStatus
 from etl.records import CampaignRef
 
 _ID = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_CLOSED = frozenset(
+CLOSED = frozenset(
     {CampaignStatus.EXPIRED, CampaignStatus.DELETED, CampaignStatus.QUOTA, CampaignStatus.INVALID}
 )
 
@@ -24,6 +24,11 @@ _PAUSES = (0.2, 1.0)
 """Seconds after which a status that was set without an answer is looked at, and set again."""
 
 
+def id32(text: str) -> str | None:
+    """An id (id32 or id36, any case) as the interface writes it, None where the text is none."""
+    return text.replace("-", "").upper() if _ID.fullmatch(text) else None
+
+
 async def find_campaign(client: Client, given: str) -> Campaign:
     """The campaign with this id (id32 or id36) or exactly this name.
 
@@ -31,9 +36,9 @@ async def find_campaign(client: Client, given: str) -> Campaign:
     """
     if not given:
         raise CampaignError("No campaign is named; use --campaign with its name or id.")
-    if _ID.fullmatch(given):
+    if campaign_id := id32(given):
         try:
-            return await client.campaigns.get(given.replace("-", "").upper())
+            return await client.campaigns.get(campaign_id)
         except NotFoundError:
             raise CampaignError(
                 f"There is no campaign with the id {given}; `obi campaigns list` shows them."
@@ -68,7 +73,7 @@ async def find_fit_campaign(client: Client, given: str) -> CampaignRef:
 
 def fit_for_load(campaign: Campaign) -> CampaignRef:
     """What a run keeps of its campaign. Raises CampaignError where it is closed for good."""
-    if campaign.status in _CLOSED:
+    if campaign.status in CLOSED:
         raise CampaignError(
             f"The campaign {campaign.name!r} is {campaign.status}, so its customers would not be called; "
             "choose another."

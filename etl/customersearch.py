@@ -8,6 +8,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, Unpack
 
+from etl.campaigns import id32
 from etl.errors import CampaignError, ContractError, NotFoundError
 from etl.obi import Client
 from etl.obi.models import StoredCustomer, instant, moment
@@ -16,7 +17,6 @@ from etl.quoting import quoted
 
 _DATES = ("date", "modification_date")
 _ATTRIBUTE = ("attribute_name", "attribute_value")
-_GUID = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _NO_DIGIT = re.compile(r"[^0-9]")
 
 
@@ -57,10 +57,10 @@ def number_pattern(text: str) -> str:
 
 def is_guid(text: str) -> bool:
     """Whether a text has the form of the server's ids (id32 or id36, the document)."""
-    return _GUID.fullmatch(text) is not None
+    return id32(text) is not None
 
 
-def id32(text: str) -> str:
+def bare_id(text: str) -> str:
     """An id without its dashes, in upper case, as the server writes it."""
     return text.replace("-", "").upper()
 
@@ -72,7 +72,7 @@ async def find_customer(client: Client, campaign_id: str, given: str) -> StoredC
     """
     if is_guid(given):
         try:
-            return await client.customers.get(campaign_id, id32(given))
+            return await client.customers.get(campaign_id, bare_id(given))
         except (NotFoundError, ContractError):
             await client.campaigns.get(campaign_id)  # where that is gone nothing can be said of customers
     held = await client.customers.find(campaign_id, given)
@@ -90,8 +90,8 @@ async def find_customer(client: Client, campaign_id: str, given: str) -> StoredC
 def _fits(customer: StoredCustomer, name: str, value: Any) -> bool:
     if name == "agent_id":
         agents = value.split(",") if isinstance(value, str) else value
-        return customer.agent_id is not None and id32(customer.agent_id) in {
-            id32(each.strip()) for each in agents
+        return customer.agent_id is not None and bare_id(customer.agent_id) in {
+            bare_id(each.strip()) for each in agents
         }
     field = name.removesuffix("_end") if name.removesuffix("_end") in _DATES else name
     held = getattr(customer, field)

@@ -28,6 +28,7 @@ from etl.journal import Journal
 from etl.records import SuppressionList
 from etl.settings import Settings
 from etl.sources.files import sniff
+from etl.sources.rowcopy import Lent, borrow, lendable
 from etl.work import Portion, Work, portions
 
 LONG = 250_000
@@ -55,6 +56,7 @@ class _Task(Struct, frozen=True):
     earlier: tuple[str, ...]
     settings: dict[str, Any]
     marker: tuple[str, str] | None
+    copies: tuple[Lent, ...]
 
 
 class _Findings(Struct, frozen=True, tag=True):
@@ -95,11 +97,12 @@ def portions_of(
 ) -> Generator[Portion, None, None]:
     """What the rows of a run come to, in order; those of a long input from a process of its own."""
     had = 0
-    # A workbook that was surveyed is quicker to read for who has surveyed it.
-    if work.spec.rows >= LONG and work.spec.kind == "csv":
-        process = work.decider or apart.start(_MODULE)
+    copies = lendable(work.source)
+    # Without a copy of its rows, a sheet is not worth parsing once more.
+    if work.spec.rows >= LONG and (work.spec.kind == "csv" or copies):
+        process = work.decider or apart.start(_MODULE, files=[each.file for each in copies])
         if process is not None:
-            apart.say(process, _task_of(work, journal, marker))
+            apart.say(process, _task_of(work, journal, marker=marker, copies=copies))
             try:
                 for frame in _frames_of(process):
                     if isinstance(frame, _Findings):
@@ -113,7 +116,7 @@ def portions_of(
         yield from islice(own, had, None)
 
 
-def _task_of(work: Work, journal: Path, marker: tuple[str, str] | None) -> _Task:
+def _task_of(work: Work, journal: Path, *, marker: tuple[str, str] | None, copies: tuple[Lent, ...]) -> _Task:
     scratch = work.scratch / "apart"
     scratch.mkdir(exist_ok=True)
     return _Task(
@@ -124,6 +127,7 @@ def _task_of(work: Work, journal: Path, marker: tuple[str, str] | None) -> _Task
         tuple(map(str, work.earlier)),
         {name: getattr(work.settings, name) for name in _SETTINGS},
         marker,
+        copies,
     )
 
 
@@ -149,6 +153,7 @@ def main() -> int:
     apart.settle_in()
     task = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Task)
     try:
+        borrow(task.copies)
         with Journal.open(Path(task.journal)) as journal:
             manifest = journal.manifest
         work = Work.of(

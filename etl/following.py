@@ -30,6 +30,7 @@ from etl.journal import Journal
 from etl.publishing import publish_from
 from etl.reconciler import Files, Tally
 from etl.records import OPEN, RowOutcome, RowStatus
+from etl.sources.rowcopy import Lent, borrow, lendable
 
 LONG = 50_000
 """Rows from which on a run is followed: below, a second Python starts in vain."""
@@ -44,6 +45,7 @@ class _Task(Struct, frozen=True):
     rejects: str
     plain: bool
     mode: int
+    copies: tuple[Lent, ...]
 
 
 class Follower:
@@ -55,10 +57,14 @@ class Follower:
     @classmethod
     def begin(cls, journal: Journal, files: Files) -> Follower | None:
         """Follow a run; None where that can't be done, or is not worth it."""
-        if journal.manifest.spec.rows < LONG:
+        manifest = journal.manifest
+        if manifest.spec.rows < LONG:
             return None
-        task = _Task(str(journal.path), str(files.results), str(files.rejects or ""), files.plain, files.mode)
-        process = apart.begin("etl.following", task)
+        copies = lendable(Path(manifest.source))
+        task = _Task(
+            str(journal.path), str(files.results), str(files.rejects or ""), files.plain, files.mode, copies
+        )
+        process = apart.begin("etl.following", task, files=[each.file for each in copies])
         return cls(process) if process else None
 
     async def finish(self, *, stopped: bool) -> Tally | None:
@@ -153,11 +159,12 @@ def main() -> int:
     )
     ending = _Ending(told)
     try:
+        borrow(task.copies)
         with Journal.open(Path(task.journal)) as journal:
             tally = publish_from(
                 journal, follow(journal, ending), files=files, stopped=lambda: ending.stopped
             )
-    except (EtlError, _OrphanedError):
+    except (EtlError, OSError, _OrphanedError):
         return 1
     sys.stdout.buffer.write(msgspec.json.encode(tally))
     return 0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from etl.customersearch import id32
+from etl.customersearch import bare_id
 from etl.errors import ContractError, InterruptedRunError, NotFoundError
 from etl.obi import Client
 from etl.obi.models import StoredCustomer
@@ -46,7 +46,7 @@ class _Copy(Scratch):
         self._db.execute("BEGIN")
         self._db.executemany(
             "INSERT OR REPLACE INTO held VALUES (?, ?)",
-            ((id32(each.id), each.external_id or "") for each in page),
+            ((bare_id(each.id), each.external_id or "") for each in page),
         )
         self._db.execute("COMMIT")
 
@@ -126,7 +126,7 @@ class Roster:
             # What can't be read here counts as not there: nobody is deleted.
             with contextlib.suppress(NotFoundError, ContractError):
                 held = await self._client.customers.get(self._campaign_id, customer_id)
-                if id32(held.id) == customer_id:
+                if bare_id(held.id) == customer_id:
                     return Member(customer_id, held.external_id or "")
         return None
 
@@ -147,13 +147,13 @@ class Roster:
             await self._fill()
             return self._copy.by("external_id", names)
         held = await customers.find_all(self._campaign_id, missing)
-        return found + [Member(id32(each.id), external_id) for external_id, each in held.items()]
+        return found + [Member(bare_id(each.id), external_id) for external_id, each in held.items()]
 
     async def _search(self, external_id: str) -> list[Member]:
         """All customers of exactly this externalId."""
         async with self._turns:
             return [
-                Member(id32(each.id), external_id)
+                Member(bare_id(each.id), external_id)
                 async for page in self._client.customers.pages(self._campaign_id, external_id=external_id)
                 for each in page
                 if each.external_id == external_id

@@ -16,7 +16,7 @@ from pathlib import Path
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from etl.customersearch import id32, is_guid
+from etl.customersearch import bare_id, is_guid
 from etl.errors import InputError
 from etl.fields import is_no_id
 from etl.profile import normal_header
@@ -208,7 +208,7 @@ def _wanted(row: int, named: dict[str, str], *, ragged: bool = False) -> Wanted:
         fault = "the row names nobody"
     elif customer_id and not is_guid(customer_id):
         fault = "what stands there is no id of a customer: 32 hexadecimal digits, perhaps with dashes"
-    return Wanted(row, fault=fault) if fault else Wanted(row, id32(customer_id), external_id)
+    return Wanted(row, fault=fault) if fault else Wanted(row, bare_id(customer_id), external_id)
 
 
 def _of_word(row: int, word: str, *, by: str) -> Wanted:
@@ -217,7 +217,7 @@ def _of_word(row: int, word: str, *, by: str) -> Wanted:
         return _wanted(row, {ID: word})
     if by == EXTERNAL_ID or not is_guid(word):
         return _wanted(row, {EXTERNAL_ID: word})
-    return Wanted(row, id32(word), either=word)
+    return Wanted(row, bare_id(word), either=word)
 
 
 def _fit(cells: Sequence[str]) -> int:

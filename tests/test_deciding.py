@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+import xlsxwriter
 
 from etl import apart, deciding, following
 from etl.errors import InputError
@@ -21,6 +22,7 @@ from etl.profile import GUESSED
 from etl.runs import Runner
 from etl.settings import Settings
 from etl.simulator import PREVIEW_CAMPAIGN, Fault, Simulator
+from etl.sources import rowcopy
 from etl.state import StateFolder
 from etl.work import Portion, Work, portions
 
@@ -57,8 +59,8 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     processes: list[subprocess.Popen[bytes]] = []
     start = apart.start
 
-    def watched(module: str) -> subprocess.Popen[bytes] | None:
-        process = start(module)
+    def watched(module: str, *, files: Sequence[int] = ()) -> subprocess.Popen[bytes] | None:
+        process = start(module, files=files)
         assert process
         processes.append(process)
         return process
@@ -126,7 +128,8 @@ async def test_what_it_writes_that_is_no_chunk_ends_it(
 ) -> None:
     journal, work = run
 
-    def odd(_module: str) -> subprocess.Popen[bytes]:
+    def odd(_module: str, *, files: Sequence[int]) -> subprocess.Popen[bytes]:
+        assert not files
         escaped = "".join(f"\\{byte:03o}" for byte in output)
         return subprocess.Popen(["/usr/bin/printf", escaped], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -205,3 +208,34 @@ async def test_the_process_that_stands_by_is_the_one_that_decides_and_is_ended_w
         with pytest.raises(InputError, match="never closed"):
             await Runner(settings).load(order)
     assert [process.returncode for process in begun] == [-9, -9]
+
+
+async def test_a_workbook_is_decided_apart_from_the_copy_that_its_survey_made(
+    own_place: Path,
+    settings_for: MakeSettings,
+    answers_in: Answers,
+    begun: list[subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workbook = own_place / "leads.xlsx"
+    with xlsxwriter.Workbook(workbook) as book:
+        sheet = book.add_worksheet()
+        for at, line in enumerate(["Lead ID,Phone,Mobile,Name", *map(lead, range(1, ROWS + 1))]):
+            sheet.write_row(at, 0, line.strip().split(","))
+    monkeypatch.setattr(following, "LONG", 1)
+    told = []
+    # A file that has just changed has no copy, since another change might not show.
+    for settled, processes in ((10**12, 1), (0, 2)):
+        rowcopy._copies.clear()
+        begun.clear()
+        monkeypatch.setattr(rowcopy, "_SETTLED", settled)
+        async with Simulator() as simulator:
+            order = Order(input=str(workbook), profile=BRITISH, campaign=PREVIEW_CAMPAIGN, new_run=True)
+            report = await Runner(settings_for(simulator.base_url)).load(order)
+            assert report.counts == {"created": 224, "duplicate": 6}
+        assert len(begun) == processes  # the one that writes the results, and the one that decides
+        assert begun[0].returncode == 0 or processes == 2
+        free = ("obi_run", "obi_id")
+        rows = answers_in(report.results)
+        told.append([{name: row[name] for name in row if name not in free} for row in rows])
+    assert told[0] == told[1]

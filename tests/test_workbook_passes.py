@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 import xlsxwriter
 
 from etl.sources import rowcopy
 from etl.sources.grid import Facts, SheetInfo, SheetRow
-from etl.sources.rowcopy import rows_of
+from etl.sources.rowcopy import lendable, rows_of
 from etl.sources.workbook import Sheet
 from etl.sources.xlsx import Xlsx
 
@@ -70,6 +73,33 @@ def test_a_copy_serves_its_content_under_another_name_too(tmp_path: Path) -> Non
 
     assert _pass(moved) == first
     assert len(rowcopy._copies) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="open files are inherited on POSIX only")
+def test_a_copy_can_be_lent_to_a_process_that_inherits_its_file(tmp_path: Path) -> None:
+    path = _workbook(tmp_path / "leads.xlsx")
+    rows, _ = _pass(path)
+    (copy,) = lendable(path)
+    assert not lendable(tmp_path / "other.xlsx")
+
+    script = (
+        "import sys, msgspec; from pathlib import Path; from etl.sources.rowcopy import *;"
+        "from etl.sources.grid import Facts; from etl.sources.xlsx import Xlsx;"
+        "borrow([msgspec.json.decode(sys.stdin.buffer.read(), type=Lent)]);"
+        "Xlsx.rows = None; path = Path(sys.argv[1]); book = Xlsx(path);"
+        "given = rows_of(book, book.sheets[0], path=path, facts=Facts());"
+        "sys.stdout.buffer.write(msgspec.json.encode([[*row] for row in given]))"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", script, path],
+        input=msgspec.json.encode(copy),
+        capture_output=True,
+        check=True,
+        pass_fds=[copy.file],
+    )
+
+    assert msgspec.json.decode(child.stdout) == [[*row] for row in rows]
+    assert _pass(path)[0] == rows
 
 
 def test_a_changed_file_is_parsed_anew(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from etl.cli.load import load, resume
 from etl.cli.profiles import profile
 from etl.cli.runs import runs
 from etl.cli.simulator import simulator
+from etl.cli.stats import stats
 from etl.collector import look_seldom
 from etl.errors import EtlError
 
@@ -49,7 +50,7 @@ def cli() -> None:
     """
 
 
-for command in (load, check, resume, runs, campaigns, customers, profile, simulator):
+for command in (load, check, resume, runs, campaigns, customers, stats, profile, simulator):
     cli.add_command(command)
 
 

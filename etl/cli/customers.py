@@ -144,7 +144,7 @@ def show_customer(campaign: str, customer: str, *, as_json: bool, **options: Any
 
 def _filters(options: dict[str, Any]) -> dict[str, Any]:
     """The searches, taken out of the options, under the client's names."""
-    from etl.customersearch import id32, is_guid, number_pattern
+    from etl.customersearch import bare_id, is_guid, number_pattern
 
     options_of = {
         "modified_since": "modification_date",
@@ -176,7 +176,7 @@ def _filters(options: dict[str, Any]) -> dict[str, Any]:
         if not is_guid(agent):
             raise click.UsageError(f"--agent {agent!r} is no id: 32 hexadecimal digits, perhaps with dashes.")
     if agents:
-        found["agent_id"] = ",".join(map(id32, agents))
+        found["agent_id"] = ",".join(map(bare_id, agents))
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias, Unpack
+from typing import Any, TypeAlias, Unpack
 
 from etl.obi.models import Campaign, CampaignStatus, CampaignUpdate, CustomerResultStatistics, encode
 from etl.obi.query import CampaignFilters, CampaignStatisticsFilters, to_query
 from etl.obi.transport import Transport
-from etl.obi.wire import ANY, JSON, TEXT, Call, read_nothing, tolerant_one_reader, tolerant_reader
+from etl.obi.wire import (
+    ANY,
+    JSON,
+    TEXT,
+    Call,
+    json_reader,
+    read_nothing,
+    tolerant_one_reader,
+    tolerant_reader,
+)
 
 _LIST = Call("GET", "campaigns", many=True)
 _GET = Call("GET", "campaigns/ID")
@@ -17,6 +26,7 @@ _RESULTS = Call("GET", "campaigns/ID/customerResultStatistics", many=True)
 
 _read_campaigns = tolerant_reader(Campaign)
 _read_campaign = tolerant_one_reader(Campaign)
+_read_object = json_reader(dict[str, Any])
 _read_results = tolerant_reader(CustomerResultStatistics)
 
 _Results: TypeAlias = list[CustomerResultStatistics]
@@ -42,6 +52,14 @@ class Campaigns:
         return await self._transport.request(
             _GET, ("campaigns", campaign_id), read=_read_campaign, query=query
         )
+
+    async def describe(self, campaign_id: str) -> dict[str, Any]:
+        """All that the server tells of the campaign, by the interface's names, unread and unchecked.
+
+        For who must know of what is not understood too, as before a whole campaign is put back.
+        """
+        path = ("campaigns", campaign_id)
+        return await self._transport.request(_GET, path, read=_read_object)
 
     async def update(self, campaign_id: str, update: CampaignUpdate) -> None:
         """Replace the campaign's properties by ``update`` as a whole: what that leaves out is cleared.
