@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from etl.errors import (
     LockedError,
     NotFoundError,
     OutputError,
+    UnavailableError,
 )
 from etl.removal import RemovalOrder, RemovalPlan, Remover
 from etl.removed import REMOVAL_COLUMNS, RemovalReport
@@ -620,3 +622,49 @@ def test_it_is_there_for_python_too(serve: Serve, own_place: Path) -> None:
     found = suppress_customers([dnc], all_campaigns=True, region="GB", settings=settings, delete=True)
     assert (found.exit_code, found.counts) == (0, {"deleted": 1})
     assert set(held(simulator)) == {"LEAD-2", "LEAD-3"}
+
+
+@pytest.mark.parametrize("chance", range(6))
+async def test_whatever_goes_wrong_each_row_ends_with_its_one_true_answer(
+    chance: int, own_place: Path, settings_for: MakeSettings, answers_in: Answers
+) -> None:
+    """Faults, stops and refusals in seeded order; the command is repeated until nothing is left to do."""
+    draw = random.Random(chance)
+    people = leads(60)
+    for each in people:
+        if draw.random() < 0.2:
+            each |= {"result": "SUCCESS", "callCount": 1}
+    modes = ["503", "504_after_commit", "reset_after_commit", "reset_before_read", "html_200_after_commit"]
+    faults = [Fault(mode=mode, method="DELETE", rate=0.1, seed=chance) for mode in draw.sample(modes, 3)]
+    faults += [Fault(mode="401", method="DELETE", nth=draw.randint(2, 20))]
+    faults += [Fault(mode="503", method="GET", rate=0.03, seed=chance)]
+    async with Simulator(seed=seed(*people), faults=faults) as simulator:
+        ids, called = held(simulator), {each["externalId"] for each in people if "result" in each}
+        names = draw.choices([*ids, "NEVER-1", "NEVER-2"], k=40)
+        lines = [f"{ids[name]}," if name in ids and draw.random() < 0.5 else f",{name}" for name in names]
+        path = written(own_place / "gone.csv", "id,externalId", *lines)
+        for sitting in itertools.count():
+            assert sitting < 12
+            stop = asyncio.Event()
+            if draw.random() < 0.3:
+                asyncio.get_running_loop().call_later(draw.random() / 10, stop.set)
+            remover = Remover(settings_for(simulator.base_url, concurrency=draw.choice([1, 4])), stop=stop)
+            try:
+                report = await remover.remove(RemovalOrder(campaign=CAMPAIGN, input=str(path)))
+            except (InterruptedRunError, UnavailableError):
+                continue
+            assert report.balanced
+            if not report.stopped and "failed" not in report.counts:
+                break
+        first: dict[str, int] = {}
+        expected = []
+        for row, name in enumerate(names, start=1):
+            if name not in ids:
+                expected.append("absent")
+            elif first.setdefault(name, row) != row:
+                expected.append("duplicate")
+            else:
+                expected.append("kept" if name in called else "deleted")
+        assert statuses(answers_in(report.results)) == expected
+        gone = {name for name, word in zip(names, expected, strict=True) if word == "deleted"}
+        assert set(held(simulator)) == set(ids) - gone
