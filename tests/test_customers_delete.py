@@ -491,6 +491,18 @@ async def test_a_dry_run_changes_nothing_and_keeps_nothing(
         assert len(held(simulator)) == 3
 
 
+async def test_who_is_gone_meanwhile_is_told_so(settings_for: MakeSettings) -> None:
+    async with Simulator(seed=seed(*leads(3))) as simulator:
+
+        def somebody_else_deletes(_plan: RemovalPlan) -> bool:
+            simulator._service.store._db.execute("DELETE FROM customers WHERE external_id = 'LEAD-1'")
+            return True
+
+        remover = Remover(settings_for(simulator.base_url), question=somebody_else_deletes)
+        report = await remover.remove(RemovalOrder(campaign=CAMPAIGN, names=("LEAD-1", "LEAD-2")))
+        assert (report.exit_code, report.counts) == (0, {"deleted": 1, "gone": 1})
+
+
 async def test_no_deletes_nobody(settings_for: MakeSettings) -> None:
     async with Simulator(seed=seed(*leads(3))) as simulator:
         asked: list[RemovalPlan] = []
