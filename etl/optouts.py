@@ -262,6 +262,7 @@ class OptOuts:
                         scratch=scratch,
                         stop=self._stop,
                         deletes=order.delete,
+                        say=self._progress.say,
                     )
                     await part.search.look()
                 except (InterruptedRunError, UnavailableError) as error:

@@ -8,7 +8,7 @@ stored number that can't be read is told.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from etl.entries import NumberReader
 from etl.errors import InterruptedRunError
 from etl.link import Link
 from etl.obi.models import Campaign, StoredCustomer
+from etl.progress import Ticker
+from etl.quoting import counted
 from etl.removed import in_words
 from etl.settings import Settings
 from etl.suppression import Suppression
@@ -133,7 +135,8 @@ class Answer(Struct, frozen=True):
 class CampaignSearch:
     """The search through one campaign; ``ledger`` keeps what is found and what becomes of it.
 
-    ``deletes`` says that the customers are deleted, whether they were called or not.
+    ``deletes`` says that the customers are deleted, whether they were called or not. ``say`` is told how far
+    it is.
     """
 
     def __init__(
@@ -147,6 +150,7 @@ class CampaignSearch:
         scratch: Path,
         stop: asyncio.Event,
         deletes: bool,
+        say: Callable[[str], None],
     ) -> None:
         self._campaign = campaign
         self._link = link
@@ -156,6 +160,8 @@ class CampaignSearch:
         self._scratch = scratch
         self._stop = stop
         self._deletes = deletes
+        self._say = say
+        self._ticker = Ticker(say)
         self._rows: dict[str, int] = {}
         self.compared = 0
         self.complete = False
@@ -188,7 +194,7 @@ class CampaignSearch:
                 scratch=self._scratch,
                 rules=Rules.of(self._settings, handled_too=True),
                 stop=self._stop,
-                say=lambda _sentence: None,
+                say=self._say,
             ).work()
             self._check_stop()
             found = len(self._rows)
@@ -222,6 +228,7 @@ class CampaignSearch:
         async for page in self._link.client.customers.pages(self._campaign.id):
             self._check_stop()
             seen += len(page)
+            self._ticker.tell(f"{self._campaign.name}: {counted(seen, 'customer')} compared so far.")
             new = [hit for hit in self._comparison.hits(page) if hit.id not in self._rows]
             if not new:
                 continue

@@ -226,6 +226,7 @@ class Remover:
             total=campaign.total,
             scratch=scratch,
             stop=self._stop,
+            say=self._progress.say,
         ) as roster:
             rows = iter(wanted)
             while part := list(islice(rows, _PART)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,6 +17,8 @@ from etl.customersearch import bare_id
 from etl.errors import ContractError, InterruptedRunError, NotFoundError
 from etl.obi import Client
 from etl.obi.models import StoredCustomer
+from etl.progress import Ticker
+from etl.quoting import counted
 from etl.scratch import Scratch
 from etl.wanted import Wanted
 
@@ -62,11 +64,14 @@ class _Copy(Scratch):
 class Roster:
     """Finds customers of one campaign; to be made by ``Roster.of``."""
 
-    def __init__(self, client: Client, campaign_id: str, *, copy: _Copy, stop: asyncio.Event) -> None:
+    def __init__(
+        self, client: Client, campaign_id: str, *, copy: _Copy, stop: asyncio.Event, ticker: Ticker
+    ) -> None:
         self._client = client
         self._campaign_id = campaign_id
         self._copy = copy
         self._stop = stop
+        self._ticker = ticker
         self._copied = False
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
@@ -81,20 +86,24 @@ class Roster:
         total: int | None,
         scratch: Path,
         stop: asyncio.Event,
+        say: Callable[[str], None],
     ) -> AsyncIterator[Roster]:
         """A roster for about so many customers of a campaign that holds ``total`` (None: not known).
 
         Raises InterruptedRunError where ``stop`` ends the copying, and what the client raises.
         """
         with _Copy(scratch / "roster.sqlite") as copy:
-            roster = cls(client, campaign_id, copy=copy, stop=stop)
+            roster = cls(client, campaign_id, copy=copy, stop=stop, ticker=Ticker(say))
             if wanted > _FEW and wanted > (total or 0) / _PAGE:
                 await roster._fill()
             yield roster
 
     async def _fill(self) -> None:
+        copied = 0
         async for page in self._client.customers.pages(self._campaign_id):
             self._copy.keep(page)
+            copied += len(page)
+            self._ticker.tell(f"Looking through the campaign: {counted(copied, 'customer')} so far.")
             if self._stop.is_set():
                 raise InterruptedRunError("Stopped before anything was changed.")
         self._copied = True

@@ -19,6 +19,7 @@ import pytest
 from etl.errors import CampaignError, ConfigError, InterruptedRunError, OutputError
 from etl.optouts import OPT_OUT_COLUMNS, OptOutOrder, OptOutPlan, OptOutReport, OptOuts
 from etl.profile import GUESSED, Profile
+from etl.progress import Ticker
 from etl.settings import Settings
 from etl.simulator import PREVIEW_CAMPAIGN, Fault, Simulator
 from etl.state import StateFolder
@@ -412,3 +413,12 @@ async def test_a_stop_is_told_and_the_rest_is_not_looked_through(
 def test_each_column_is_in_the_docs(column: str) -> None:
     page = Path(__file__).parent.parent / "docs" / "customers.md"
     assert f"`{column}`" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("every", "said"), [(0, ["a", "b"]), (1_000, [])])
+def test_how_far_it_is_is_said_now_and_then(every: float, said: list[str]) -> None:
+    told: list[str] = []
+    ticker = Ticker(told.append, every=every)
+    ticker.tell("a")
+    ticker.tell("b")
+    assert told == said
