@@ -144,9 +144,9 @@ def _places(path: Path, spec: SourceSpec, *, name: str, by: str, column: str) ->
     ours = {_OURS[each.lower()]: at for at, each in names.items() if each.lower() in _OURS}
     kinds = ours or _by_headers(path, spec, names, name=name)
     if by:
-        if by in kinds:
-            return {by: kinds[by]}
-        kinds = {}
+        # The only column whose name says that it is one of ids holds what it is stated to hold.
+        at = kinds.get(by, next(iter(kinds.values())) if len(kinds) == 1 else None)
+        kinds = {} if at is None else {by: at}
     if kinds:
         return kinds
     if len(names) == 1 and (by or is_guid(names[0])):

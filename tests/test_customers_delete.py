@@ -229,8 +229,10 @@ async def test_a_column_of_crm_guids_can_be_stated_to_hold_externalids(
         path = written(own_place / "gone.csv", "id", *crm)
         report = await remove(settings, input=str(path))
         assert (report.counts, "--by externalId" in report.told[0].error) == ({"absent": 2}, True)
-        report = await remove(settings, input=str(path), by="externalId", column="id")
+        report = await remove(settings, input=str(path), by="externalId")
         assert report.counts == {"deleted": 2}
+        report = await remove(settings, input=str(path), by="id", column="ID")
+        assert report.counts == {"absent": 2}
 
 
 @pytest.mark.parametrize(
