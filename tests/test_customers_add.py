@@ -285,3 +285,9 @@ def test_the_command_adds_says_so_and_has_json(serve: Serve, obi: Obi) -> None:
 def test_the_command_refuses_an_attribute_without_a_value(obi: Obi) -> None:
     code, _, err = obi("customers", "add", CAMPAIGN, "--number", "1", "--attribute", "Name", "--simulate")
     assert (code, "NAME=VALUE" in err) == (2, True)
+
+
+def test_the_campaign_is_never_taken_for_a_list(obi: Obi) -> None:
+    words = ("customers", "add", "--number", "+442079460001", "--suppress", "dnc.csv", CAMPAIGN, "--simulate")
+    code, _, err = obi(*words)
+    assert (code, "CAMPAIGN before it" in err) == (2, True)

@@ -65,15 +65,17 @@ class ListingCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words; raises UsageError where lists left no word for the input."""
+        words = args
+        for option in self.several:
+            words = list(_each_with_its_option(words, option))
         try:
-            for option in self.several:
-                args = list(_each_with_its_option(args, option))
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, [*words])
         except click.MissingParameter as error:
-            if error.param is not None and error.param.name == "inputs" and "--suppress" in args:
+            if isinstance(error.param, click.Argument) and "--suppress" in words:
+                missing = "INPUT" if error.param.name == "inputs" else error.param.human_readable_name
                 raise click.UsageError(
-                    "INPUT is missing: all words after --suppress are do-not-call lists, so write INPUT "
-                    "before it, or --suppress=FILE.",
+                    f"{missing} is missing: all words after --suppress are do-not-call lists, so write "
+                    f"{missing} before it, or --suppress=FILE.",
                     ctx,
                 ) from None
             raise
