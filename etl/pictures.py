@@ -99,7 +99,8 @@ def outcomes(report: StatsReport) -> tuple[str, dict[str, int]]:
         counts[each.result or "(none)"] += each.count or 0
     shown = dict(counts.most_common(_MOST_BARS))
     if (others := counts.total() - sum(shown.values())) > 0:
-        shown[f"{len(counts) - len(shown)} others"] = others
+        kinds = len(counts) - len(shown)
+        shown[f"{kinds} others" if kinds > 1 else "other"] = others
     if (waiting := (report.campaign.total or 0) - counts.total()) > 0:
         shown[_WAITING] = waiting
     return "Customers by result", shown
