@@ -148,6 +148,19 @@ def test_one_customer_is_shown_by_id_in_any_form_or_by_externalid(serve: Serve, 
         assert word in out
 
 
+def test_what_stands_in_a_campaign_can_not_steer_a_terminal(serve: Serve, obi: Obi) -> None:
+    evil = {
+        "externalId": "E-1",
+        "numbers": "+442079460001",
+        "result": "\x1b[2J",
+        "attributes": city("\x1b]0;x\x07"),
+    }
+    simulator = serve(seed={"campaigns": [{"name": CAMPAIGN, "customers": [evil]}]})
+    for words in (("list", CAMPAIGN), ("show", CAMPAIGN, "E-1")):
+        code, out, _ = obi("customers", *words, "--base-url", simulator.base_url)
+        assert (code, "\x1b" in out, "E-1" in out) == (0, False, True)
+
+
 @pytest.mark.parametrize("name", ["l-1", "L-*", "0" * 32])
 def test_a_customer_that_is_not_there_is_said_in_words(name: str, serve: Serve, obi: Obi) -> None:
     simulator = serve(seed=SEED)

@@ -104,7 +104,7 @@ def list_customers(campaign: str, *, limit: int | None, as_json: bool, as_csv: b
     columns = _ALL if as_csv else _SHOWN
     show(
         [_name(column) for column in columns],
-        [_cells(each, columns) for each in found],
+        [_cells(each, columns, as_csv=as_csv) for each in found],
         as_json=as_json,
         as_csv=as_csv,
         objects=[plain(each) for each in found] if as_json else None,
@@ -133,12 +133,13 @@ def show_customer(campaign: str, customer: str, *, as_json: bool, **options: Any
       obi customers show "Spring" F5168FBDD6914C8DB1C6D0BD64563A39 --json
     """
     from etl.cli.screen import print_json, print_table
+    from etl.cli.showing import printable
 
     found = asyncio.run(_show(campaign, customer, options))
     if as_json:
         print_json(plain(found))
     else:
-        print_table(("", ""), [*_lines(found)])
+        print_table(("", ""), [tuple(map(printable, line)) for line in _lines(found)])
     return 0
 
 
@@ -245,12 +246,15 @@ def _name(field: str) -> str:
     return camel(field)
 
 
-def _cells(customer: StoredCustomer, columns: tuple[str, ...]) -> list[Cell]:
-    return [_cell(getattr(customer, column)) for column in columns]
+def _cells(customer: StoredCustomer, columns: tuple[str, ...], *, as_csv: bool) -> list[Cell]:
+    """The fields of one row; on a terminal without what could steer it."""
+    from etl.cli.showing import printable
 
-
-def _cell(value: Any) -> Cell:
-    return value if value is None or isinstance(value, int) else str(value)
+    cells = [getattr(customer, column) for column in columns]
+    return [
+        cell if cell is None or isinstance(cell, int) else str(cell) if as_csv else printable(str(cell))
+        for cell in cells
+    ]
 
 
 def _lines(customer: StoredCustomer) -> Iterator[tuple[str, str]]:
