@@ -40,6 +40,10 @@ COMMANDS = {
     "setCampaignStatus": "obi campaigns activate",
     "listCustomerResultStatistics": "obi stats",
     "addCustomers": "obi load",
+    "listCustomers": "obi customers list",
+    "getCustomer": "obi customers show",
+    "addCustomer": "obi customers add",
+    "deleteCustomer": "obi customers delete",
     "listStatistics": "obi stats",
 }
 """The command that is first of all this call, where there is one. Nothing in the code says so."""

@@ -20,6 +20,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
+from etl.adding import AddOrder, AddReport, Person, add
 from etl.campaignchanges import UpdateReport, apply_update, plan_update
 from etl.campaignfields import Value
 from etl.exportchoice import Choice, attribute_of, moment_of
@@ -31,10 +32,13 @@ from etl.link import connected
 from etl.namesback import NamesBack
 from etl.obi import Client
 from etl.obi.models import CampaignStatus
+from etl.optouts import OptOutOrder, OptOutReport, OptOuts
 from etl.orders import Order
 from etl.profile import Profile, find_profile, read_profile
 from etl.progress import Progress
 from etl.records import RunReport
+from etl.removal import RemovalOrder, Remover
+from etl.removed import RemovalReport
 from etl.runs import Runner
 from etl.settings import Settings, load_settings
 from etl.switching import Switched, switch
@@ -208,6 +212,76 @@ def _names_back(profile: Profile | str | Path | None) -> NamesBack:
     if profile is None:
         return NamesBack()
     return NamesBack.of(profile if isinstance(profile, Profile) else read_profile(str(profile)))
+
+
+def add_customer(
+    campaign: str,
+    *,
+    numbers: Sequence[str],
+    external_id: str = "",
+    attributes: Mapping[str, str] | None = None,
+    profile: Profile | str | None = None,
+    region: str | None = None,
+    suppress: Sequence[str | Path] = (),
+    settings: Settings | None = None,
+    simulate: bool = False,
+    **fields: str,
+) -> AddReport:
+    """Add one person by the rules of a load; ``fields`` are the others of ``Person`` (``date``, …).
+
+    Raises EtlError for what stops it before anything is sent.
+    """
+    person = Person(
+        numbers=tuple(numbers),
+        external_id=external_id,
+        attributes=tuple((attributes or {}).items()),
+        **fields,
+    )
+    order = AddOrder(
+        campaign=campaign,
+        person=person,
+        profile=_profile(profile, region),
+        suppress=tuple(map(str, suppress)),
+        simulate=simulate,
+    )
+    return _finished(add(order, settings or load_settings()))
+
+
+def delete_customers(
+    campaign: str,
+    *,
+    names: Sequence[str] = (),
+    source: str | Path = "",
+    settings: Settings | None = None,
+    **asked: Any,
+) -> RemovalReport:
+    """Delete customers by ``names`` (ids or externalIds) or by the rows of the file ``source``.
+
+    ``asked`` are the other fields of ``RemovalOrder`` (``handled_too``, ``dry_run``, …). Nobody is asked.
+    Raises EtlError for what stops it before anybody is deleted.
+    """
+    order = RemovalOrder(campaign=campaign, names=tuple(names), input=str(source or ""), **asked)
+    return _finished(Remover(settings or load_settings()).remove(order))
+
+
+def suppress_customers(
+    lists: Sequence[str | Path],
+    *,
+    campaigns: Sequence[str] = (),
+    profile: Profile | str | None = None,
+    region: str | None = None,
+    settings: Settings | None = None,
+    **asked: Any,
+) -> OptOutReport:
+    """Find who is on do-not-call lists by now, in ``campaigns`` or in all of them (``all_campaigns=True``).
+
+    ``asked`` are the other fields of ``OptOutOrder`` (``delete=True``, …). Nobody is asked. Raises EtlError
+    for what stops it before anything is looked at.
+    """
+    order = OptOutOrder(
+        lists=tuple(map(str, lists)), campaigns=tuple(campaigns), profile=_profile(profile, region), **asked
+    )
+    return _finished(OptOuts(settings or load_settings()).suppress(order))
 
 
 def stats(

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -29,6 +31,7 @@ from etl.holdings import Holdings
 from etl.obi import Client
 from etl.obi.models import StoredCustomer
 from etl.quoting import counted
+from etl.settings import Settings
 from etl.undone import DONE, OPEN, Undone, UndoneRow, UndoStatus
 
 _ROWS = 100
@@ -57,6 +60,25 @@ class Rules(Struct, frozen=True, kw_only=True):
     at_once: int = 8
     attempts: int = 5
     pause: Callable[[int], float] = lambda _attempt: 0.0
+
+    @classmethod
+    def of(cls, settings: Settings, *, handled_too: bool = False, dry_run: bool = False) -> Rules:
+        """The rules by which these settings have customers deleted."""
+        return cls(
+            handled_too=handled_too,
+            dry_run=dry_run,
+            at_once=8 if settings.concurrency == "auto" else settings.concurrency,
+            attempts=settings.attempts,
+            pause=partial(pause_of, settings),
+        )
+
+
+def pause_of(settings: Settings, attempt: int) -> float:
+    """Seconds before the n-th attempt, from 0: at random up to a bound that doubles; at first none."""
+    if attempt == 0:
+        return 0.0
+    bound = min(settings.backoff * 2.0 ** (attempt - 1), settings.backoff_max)
+    return random.uniform(0, bound)  # noqa: S311  -- jitter is no secret
 
 
 class Deletions:
@@ -263,7 +285,7 @@ class Deletions:
         if self._silent >= _SILENCE:
             raise UnavailableError(
                 f"{_SILENCE} deletions in a row had no readable answer, so the server is given a rest; "
-                "undo the run again later."
+                "try again later."
             )
 
 

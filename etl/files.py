@@ -15,7 +15,7 @@ from etl.records import SourceSpec
 from etl.remote import is_url, last_name
 from etl.state import input_mode
 
-_WORDS = (".results", ".rejects", ".check", ".undo")
+_WORDS = (".results", ".rejects", ".check", ".undo", ".deleted", ".suppressed")
 _BYTES_A_ROW = 300
 """About what the journal takes for a row, and what the results add to it."""
 

@@ -69,7 +69,8 @@ def expand(words: Iterable[str]) -> list[Asked]:
             )
         paths = [Path(name)]
         if glob.has_magic(name) and not paths[0].exists():
-            paths = sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207  -- it may begin anywhere
+            found_there = glob.glob(name, recursive=True)  # noqa: PTH207  -- it may begin anywhere
+            paths = sorted(path for path in map(Path, found_there) if ".suppressed" not in path.suffixes)
             if not paths:
                 raise ConfigError(f"No do-not-call list fits {name}, so nothing was sent; check the pattern.")
         found += [Asked(path.absolute(), LIST_KINDS.get(prefix, "")) for path in paths]

@@ -11,7 +11,6 @@ stays.
 from __future__ import annotations
 
 import asyncio
-import random
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -28,7 +27,6 @@ from etl.journal import Journal
 from etl.link import Link
 from etl.obi.models import StoredCustomer
 from etl.records import RowOutcome, RowStatus
-from etl.settings import Settings
 from etl.undone import DONE, Undone, UndoneRow, UndoStatus
 from etl.work import Work
 
@@ -243,26 +241,12 @@ async def _delete(
     say: Callable[[str], None],
 ) -> None:
     ledger.plan(found)
-    settings = work.settings
     await Deletions(
         link.client,
         journal.manifest.campaign.id,
         ledger=ledger,
         scratch=work.scratch,
-        rules=Rules(
-            handled_too=True,
-            at_once=8 if settings.concurrency == "auto" else settings.concurrency,
-            attempts=settings.attempts,
-            pause=lambda attempt: _wait(attempt, settings),
-        ),
+        rules=Rules.of(work.settings, handled_too=True),
         stop=stop,
         say=say,
     ).work()
-
-
-def _wait(attempt: int, settings: Settings) -> float:
-    """Seconds before another attempt, at random up to a bound that doubles; the first waits for nothing."""
-    if attempt == 0:
-        return 0.0
-    bound = min(settings.backoff * 2.0 ** (attempt - 1), settings.backoff_max)
-    return random.uniform(0, bound)  # noqa: S311  -- jitter is no secret

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from etl.records import RowOutcome
@@ -44,3 +45,19 @@ class Silence:
 
     def end(self) -> None:
         """Say nothing."""
+
+
+class Ticker:
+    """Lets a sentence through to ``say`` when the last one is ``every`` seconds ago."""
+
+    def __init__(self, say: Callable[[str], None], *, every: float = 5.0) -> None:
+        self._say = say
+        self._every = every
+        self._told = time.monotonic()
+
+    def tell(self, sentence: str) -> None:
+        """Say it, if it is time to say something."""
+        now = time.monotonic()
+        if now - self._told >= self._every:
+            self._told = now
+            self._say(sentence)

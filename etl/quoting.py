@@ -24,3 +24,9 @@ def excerpt(text: str) -> str:
 def counted(count: int, noun: str, several: str = "") -> str:
     """A number and what it counts: ``1 row``, ``2,000 rows``; ``several`` where an s is not enough."""
     return f"{count:,} {noun if count == 1 else several or noun + 's'}"
+
+
+def masked(text: str) -> str:
+    """An id with all but its last two characters hidden; of a short one all."""
+    shown = 2 if len(text) > 4 else 0
+    return "•" * (len(text) - shown) + text[len(text) - shown :]

@@ -8,6 +8,7 @@
     ├── incoming/            copies that have no run yet
     ├── lists/NAME.keys      do-not-call lists, by their content
     ├── exports/KEY/         what a campaign's receiver was handed over
+    ├── removals/KEY/        what became of deletions that were asked for
     ├── locks/
     └── simulator.sqlite
 """
@@ -42,7 +43,8 @@ class StateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().absolute()
         try:
-            for folder in (self.path, self._runs, self._incoming, self._locks, self.lists, self.exports):
+            made = (self._runs, self._incoming, self._locks, self.lists, self.exports, self.removals)
+            for folder in (self.path, *made):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._tidy()
         except OSError as error:
@@ -97,6 +99,11 @@ class StateFolder:
                 yield
         except Timeout:
             raise LockedError("Another export of the same hand-over is running; wait for it.") from None
+
+    @property
+    def removals(self) -> Path:
+        """Where it is kept what became of deletions that were asked for, a folder each."""
+        return self.path / "removals"
 
     @contextlib.contextmanager
     def list_lock(self, index: str, *, wait: float = -1) -> Iterator[None]:

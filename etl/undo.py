@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from etl.campaigns import find_campaign, pause
-from etl.deletions import Deletions, Rules
+from etl.deletions import Deletions, Rules, pause_of
 from etl.errors import EtlError, InterruptedRunError, OutputError, UnavailableError, UnknownOutcomeError
 from etl.files import check_files, files_of, make_way, remember
 from etl.journal import Journal
@@ -29,8 +28,10 @@ from etl.link import Link, connected
 from etl.obi.models import Campaign, CampaignStatus
 from etl.outputs import table
 from etl.progress import Progress, Silence
+from etl.quoting import masked
 from etl.reconciler import Files
 from etl.records import CampaignRef, Manifest, RowStatus
+from etl.removed import in_words
 from etl.settings import Settings
 from etl.state import StateFolder
 from etl.undone import DONE, OPEN, UNDONE, Undone, UndoneRow, UndoStatus
@@ -231,7 +232,7 @@ class Undoer:
     async def _paused(self, campaign: Campaign, link: Link) -> bool:
         """Whether the campaign is active no more; False where it was not. It may be since the question."""
         for attempt in range(self.settings.attempts):
-            await asyncio.sleep(_wait(attempt, self.settings))
+            await asyncio.sleep(pause_of(self.settings, attempt))
             # Without a readable answer it is as without one at all: the next look tells.
             with contextlib.suppress(UnknownOutcomeError):
                 if not await pause(link.client, campaign.id):
@@ -242,13 +243,7 @@ class Undoer:
         )
 
     async def _delete(self, campaign: Campaign, link: Link, ledger: Undone, *, order: UndoOrder) -> None:
-        rules = Rules(
-            handled_too=order.handled_too,
-            dry_run=order.dry_run,
-            at_once=8 if self.settings.concurrency == "auto" else self.settings.concurrency,
-            attempts=self.settings.attempts,
-            pause=lambda attempt: _wait(attempt, self.settings),
-        )
+        rules = Rules.of(self.settings, handled_too=order.handled_too, dry_run=order.dry_run)
         with self.state.scratch() as scratch:
             deletions = Deletions(
                 link.client,
@@ -298,7 +293,7 @@ def _publish(journal: Journal, ledger: Undone, files: Files) -> tuple[Listed, ..
     with table(files.results, UNDO_COLUMNS, plain=files.plain, mode=files.mode) as results:
         for row in _answers(journal, ledger):
             if row.status is UndoStatus.KEPT and len(kept) < _LISTED:
-                kept.append(Listed(row.row, _masked(row.external_id), row.error))
+                kept.append(Listed(row.row, masked(row.external_id), row.error))
             run, campaign = manifest.run, manifest.campaign.name
             results.write((run, campaign, row.row, row.external_id, row.id, row.status.value, row.error))
     remember(files.results, journal)
@@ -313,18 +308,7 @@ def _answers(journal: Journal, ledger: Undone) -> Iterator[UndoneRow]:
     for row in _created(journal):
         while found and found.row < row.row:
             found = next(known, None)
-        yield _in_words(found if found and found.row == row.row else row)
-
-
-def _in_words(row: UndoneRow) -> UndoneRow:
-    if row.status is UndoStatus.PLANNED:
-        return replace(
-            row, status=UndoStatus.FAILED, error=row.error or "not deleted yet: the undo ended first"
-        )
-    if row.status is UndoStatus.SENT:
-        error = row.error or "its deletion had no answer yet: the undo ended first"
-        return replace(row, status=UndoStatus.FAILED, error=error)
-    return row
+        yield in_words(found if found and found.row == row.row else row)
 
 
 def _report(
@@ -366,19 +350,5 @@ def _exit_code(counts: Counter[str], *, undecided: int) -> int:
     return 5 if counts[UndoStatus.KEPT] or counts[UndoStatus.FAILED] else 0
 
 
-def _masked(external_id: str) -> str:
-    """The id with all but its last two characters hidden; a short one whole."""
-    shown = 2 if len(external_id) > 4 else 0
-    return "•" * (len(external_id) - shown) + external_id[len(external_id) - shown :]
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _wait(attempt: int, settings: Settings) -> float:
-    """Seconds before another attempt, at random up to a bound that doubles; the first waits for nothing."""
-    if attempt == 0:
-        return 0.0
-    bound = min(settings.backoff * 2.0 ** (attempt - 1), settings.backoff_max)
-    return random.uniform(0, bound)  # noqa: S311  -- jitter is no secret

@@ -11,11 +11,11 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from msgspec import Struct
 from msgspec.structs import astuple
@@ -43,7 +43,10 @@ _NOTE = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class UndoStatus(StrEnum):
-    """What became of a customer that the run created. ``WOULD_DELETE`` is the word of a dry run."""
+    """What became of a customer that the run created. ``WOULD_DELETE`` is the word of a dry run.
+
+    The last three are of rows that were asked for (``etl.removal``) and mean nobody who could be deleted.
+    """
 
     PLANNED = "planned"
     SENT = "sent"
@@ -52,11 +55,16 @@ class UndoStatus(StrEnum):
     KEPT = "kept"
     FAILED = "failed"
     WOULD_DELETE = "would_delete"
+    ABSENT = "absent"
+    DUPLICATE = "duplicate"
+    INVALID = "invalid"
 
 
 DONE = (UndoStatus.DELETED, UndoStatus.GONE)
 """Nothing is left to do for rows of these."""
-OPEN = tuple(status for status in UndoStatus if status not in DONE)
+NOBODY = (UndoStatus.ABSENT, UndoStatus.DUPLICATE, UndoStatus.INVALID)
+"""Rows that mean nobody, or somebody that an earlier row means."""
+OPEN = tuple(status for status in UndoStatus if status not in {*DONE, *NOBODY})
 
 
 class UndoneRow(Struct, frozen=True, gc=False):
@@ -130,11 +138,11 @@ class Undone:
 
     def plan(self, rows: Iterable[UndoneRow]) -> None:
         """Keep that these rows are to be deleted, but for those that are known under the same id."""
-        self._write(_PLAN, rows)
+        self._write(_PLAN, map(astuple, rows))
 
     def note(self, rows: Iterable[UndoneRow]) -> None:
         """Keep what these rows have become."""
-        self._write(_NOTE, rows)
+        self._write(_NOTE, map(astuple, rows))
 
     def pages(self, statuses: Iterable[UndoStatus], *, size: int) -> Iterator[list[UndoneRow]]:
         """Rows of these statuses in order, page by page; they may be changed meanwhile."""
@@ -149,6 +157,12 @@ class Undone:
                 return
             yield page
             last = page[-1].row
+
+    def between(self, first: int, last: int) -> dict[int, UndoneRow]:
+        """The rows that are known of these numbers, both included, by number."""
+        with _told(self.path):
+            found = self._db.execute("SELECT * FROM rows WHERE row BETWEEN ? AND ?", (first, last))
+            return {values[0]: _row(values) for values in found}
 
     def rows(self) -> Iterator[UndoneRow]:
         """Every row, in order, streamed."""
@@ -167,16 +181,20 @@ class Undone:
             found = self._db.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
         return str(found[0]) if found else ""
 
+    def note_facts(self, facts: Mapping[str, str]) -> None:
+        """Keep several facts at once, as ``note_fact``."""
+        self._write("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
+
     def note_fact(self, key: str, value: str) -> None:
         """Keep a fact of the undoing, replacing the one of that name."""
         with _told(self.path):
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
 
-    def _write(self, statement: str, rows: Iterable[UndoneRow]) -> None:
+    def _write(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
         with _told(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                self._db.executemany(statement, map(astuple, rows))
+                self._db.executemany(statement, rows)
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
@@ -206,5 +224,7 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         if "full" in str(error) or getattr(error, "errno", None) == 28:
-            raise DiskFullError(f"No space is left for {path}; free some and undo the run again.") from None
+            raise DiskFullError(
+                f"No space is left for {path}; free some and go on with the same command."
+            ) from None
         raise StateError(f"{path}, which holds what is undone, can't be used: {error}.") from None

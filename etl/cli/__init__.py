@@ -17,6 +17,7 @@ import click
 
 from etl.cli.campaigns import campaigns
 from etl.cli.checking import check
+from etl.cli.customers import customers
 from etl.cli.export import export
 from etl.cli.load import load, resume
 from etl.cli.profiles import profile
@@ -50,7 +51,7 @@ def cli() -> None:
     """
 
 
-for command in (load, check, resume, runs, campaigns, export, stats, profile, simulator):
+for command in (load, check, resume, runs, campaigns, customers, export, stats, profile, simulator):
     cli.add_command(command)
 
 

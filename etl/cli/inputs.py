@@ -12,7 +12,7 @@ import click
 from etl.errors import InputError
 from etl.remote import is_url, last_name, shown
 
-_OURS = ("*.results.*", "*.rejects.*", "*.check.*", "*.undo.*")
+_OURS = ("*.results.*", "*.rejects.*", "*.check.*", "*.undo.*", "*.deleted.*", "*.suppressed.*")
 
 
 def expand(words: Sequence[str]) -> list[str]:
@@ -34,7 +34,9 @@ def expand(words: Sequence[str]) -> list[str]:
     if len(found) > 1:
         found = [path for path in found if not any(fnmatch(_name(path), ours) for ours in _OURS)]
     if not found:
-        raise InputError("Only results, rejects, check or undo files fit; name one of them alone to load it.")
+        raise InputError(
+            "Only files that obi wrote fit (results, rejects, …); name one of them alone to load it."
+        )
     return found
 
 

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
 
@@ -56,20 +56,26 @@ def grouped(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 
 class ListingCommand(click.Command):
-    """A command whose ``--suppress`` takes every word up to the next option.
+    """A command whose options in ``several`` (``--suppress``) take every word up to the next option.
 
     A list that was taken for an input would be called, so words behind ``--suppress`` are lists, all of them.
     """
 
+    several: ClassVar[tuple[str, ...]] = ("--suppress",)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the words; raises UsageError where lists left no word for the input."""
+        words = args
+        for option in self.several:
+            words = list(_each_with_its_option(words, option))
         try:
-            return super().parse_args(ctx, list(_each_with_its_option(args, "--suppress")))
+            return super().parse_args(ctx, [*words])
         except click.MissingParameter as error:
-            if error.param is not None and error.param.name == "inputs" and "--suppress" in args:
+            if isinstance(error.param, click.Argument) and "--suppress" in words:
+                missing = "INPUT" if error.param.name == "inputs" else error.param.human_readable_name
                 raise click.UsageError(
-                    "INPUT is missing: all words after --suppress are do-not-call lists, so write INPUT "
-                    "before it, or --suppress=FILE.",
+                    f"{missing} is missing: all words after --suppress are do-not-call lists, so write "
+                    f"{missing} before it, or --suppress=FILE.",
                     ctx,
                 ) from None
             raise
