@@ -69,6 +69,7 @@ def draw(report: StatsReport, path: Path) -> None:
     check_picture(path)
     from matplotlib import rc_context  # noqa: PLC0415  -- an extra, and half a second
     from matplotlib.figure import Figure  # noqa: PLC0415  -- the same
+    from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: PLC0415  -- the same
 
     content = io.BytesIO()
     kind = path.suffix.lower().removeprefix(".")
@@ -76,9 +77,9 @@ def draw(report: StatsReport, path: Path) -> None:
     metadata = {"Creator": _MADE_BY, "Date": None} if kind == "svg" else {"Software": _MADE_BY}
     with rc_context(_STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a script that the font lacks is still a name
-        figure = Figure(figsize=(10, 4.2), layout="constrained", facecolor="white")
+        layout = ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12, wspace=0.05)
+        figure = Figure(figsize=(10, 4.2), layout=layout, facecolor="white")
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
-        figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12, wspace=0.05)
         figure.suptitle(_title(report), x=0.012, ha="left", fontsize=13, fontweight="bold")
         figure.supxlabel(_footnote(report), x=0.012, ha="left", fontsize=9, color="#555555")
         _draw_outcomes(left, report)
