@@ -144,11 +144,12 @@ class Gatherer:
 
     def _doubt(self, walked: Walk, before: int | None, after: int | None, *, steady: bool) -> str:
         """Why somebody may be missing after this walk; empty where nobody can be."""
-        if before is None or after is None or (self._is_filtered and not self._ignored):
-            return "" if walked.joined else _torn(walked)
-        all_met = walked.customers == before == after if walked.unpaged else False
+        joined = walked.joined
+        if before is None or after is None or (self._is_filtered and (joined or not self._ignored)):
+            return "" if joined else _torn(walked)
+        all_met = walked.unpaged and walked.customers == before == after
         all_met |= walked.new == 0 and steady and self._spool.size() == after
-        if all_met or (walked.joined and walked.customers >= min(before, after)):
+        if all_met or (joined and walked.customers >= min(before, after)):
             return ""
         if walked.customers >= min(before, after):
             return _torn(walked)

@@ -444,6 +444,31 @@ async def test_a_server_without_an_order_gives_all_or_the_export_says_so(
         assert not report.complete  # nothing to compare a filtered list with
 
 
+async def test_a_server_whose_filter_is_looser_than_ours_is_no_cause_for_doubt(
+    settings_for: MakeSettings, answers_in: Answers
+) -> None:
+    """It looks for the word anywhere in the result; the campaign's own count is no measure of that list."""
+    async with Simulator() as simulator:
+        seeded(
+            simulator,
+            *[
+                customer(number, result=("SUCCESS", "NO SUCCESS", "BUSY")[number % 3])
+                for number in range(300)
+            ],
+        )
+        store = simulator._service.store
+        find = store.find
+
+        def find_loosely(campaign_id: str, search: Any) -> list[bytes]:
+            loosely = search.where.replace("result = ?", "result LIKE '%' || ? || '%'")
+            return find(campaign_id, replace(search, where=loosely))
+
+        store.find = find_loosely  # type: ignore[method-assign]
+        report = await export(settings_for(simulator.base_url), choice=Choice(results=("SUCCESS",)))
+    assert (report.rows, report.complete, report.walks) == (100, True, 1)
+    assert {row["result"] for row in answers_in("out.csv")} == {"SUCCESS"}
+
+
 async def test_who_moves_in_a_list_that_goes_by_dates_is_not_missed(
     settings_for: MakeSettings, answers_in: Answers
 ) -> None:

@@ -237,6 +237,28 @@ def test_the_commands_of_the_page_run_one_after_the_other(
 # --- interrupted --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("more", [(), ("--incremental",)])
+def test_ctrl_c_while_the_table_is_written_leaves_no_part_of_it(
+    more: tuple[str, ...],
+    simulator: Simulator,
+    obi: Obi,
+    monkeypatch: pytest.MonkeyPatch,
+    answers_in: Answers,
+) -> None:
+    def interrupted(*_args: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    seed(simulator, 1, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr("etl.outputs._Csv.write_rows", interrupted)
+        code, _, err = obi("export", CAMPAIGN, "--out", "out.csv", *more)
+    assert (code, "Stopped" in err) == (130, True)
+    assert listed() == []
+    code, _, err = obi("export", CAMPAIGN, "--out", "out.csv", *more)
+    assert code == 0, err
+    assert ids(answers_in("out.csv")) == ["0001", "0002"]
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_export_that_is_interrupted_leaves_what_stood_there(
     how: signal.Signals, simulator: Simulator, own_place: Path, obi: Obi, answers_in: Answers
