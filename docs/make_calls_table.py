@@ -40,7 +40,7 @@ COMMANDS = {
     "setCampaignStatus": "obi campaigns activate",
     "listCustomerResultStatistics": "obi stats",
     "addCustomers": "obi load",
-    "listCustomers": "obi customers list",
+    "listCustomers": "obi customers list`, `obi export",
     "getCustomer": "obi customers show",
     "addCustomer": "obi customers add",
     "deleteCustomer": "obi customers delete",

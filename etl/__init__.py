@@ -1,8 +1,6 @@
 """Bulk loader for contact centre campaigns: a lead file in, customers in a campaign, an answer for every row.
 
-``load``, ``aload``, ``resume``, ``check``, ``export``, ``stats``, ``update_campaign``, ``switch_campaigns``,
-``Client``, ``Profile``, ``Settings``, ``RunReport``, ``RowOutcome`` and ``EtlError`` are the public names;
-each is imported when it is first used.
+The public names are those of ``__all__``; each is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -11,7 +9,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from etl.api import aload, check, export, load, resume, stats, switch_campaigns, update_campaign
+    from etl.api import (
+        acknowledge,
+        add_customer,
+        aload,
+        check,
+        delete_customers,
+        export,
+        load,
+        resume,
+        stats,
+        suppress_customers,
+        switch_campaigns,
+        undo,
+        update_campaign,
+    )
     from etl.errors import EtlError
     from etl.obi import Client
     from etl.profile import Profile
@@ -25,13 +37,18 @@ __all__ = [
     "RowOutcome",
     "RunReport",
     "Settings",
+    "acknowledge",
+    "add_customer",
     "aload",
     "check",
+    "delete_customers",
     "export",
     "load",
     "resume",
     "stats",
+    "suppress_customers",
     "switch_campaigns",
+    "undo",
     "update_campaign",
 ]
 
@@ -43,7 +60,21 @@ _HOMES = {
     "RunReport": "etl.records",
     "Settings": "etl.settings",
     **dict.fromkeys(
-        ("aload", "check", "export", "load", "resume", "stats", "switch_campaigns", "update_campaign"),
+        (
+            "acknowledge",
+            "add_customer",
+            "aload",
+            "check",
+            "delete_customers",
+            "export",
+            "load",
+            "resume",
+            "stats",
+            "suppress_customers",
+            "switch_campaigns",
+            "undo",
+            "update_campaign",
+        ),
         "etl.api",
     ),
 }

@@ -42,6 +42,7 @@ from etl.removed import RemovalReport
 from etl.runs import Runner
 from etl.settings import Settings, load_settings
 from etl.switching import Switched, switch
+from etl.undo import Undoer, UndoOrder, UndoReport
 
 T = TypeVar("T")
 
@@ -151,6 +152,17 @@ def check(
     return _finished(Runner(settings or load_settings()).check(order, bodies=show_bodies))
 
 
+def undo(
+    run: str, *, handled_too: bool = False, dry_run: bool = False, settings: Settings | None = None
+) -> UndoReport:
+    """Delete the customers that a run created, but for those who were called, unless ``handled_too``.
+
+    Nobody is asked. Raises EtlError for what stops it before anybody is deleted.
+    """
+    order = UndoOrder(run=run, handled_too=handled_too, dry_run=dry_run)
+    return _finished(Undoer(settings or load_settings()).undo(order))
+
+
 def export(
     campaign: str,
     out: str | Path,
@@ -202,6 +214,11 @@ def export(
         simulate=simulate,
     )
     return _finished(Exporter(settings or load_settings(), progress=progress).export(order))
+
+
+def acknowledge(run: str, *, settings: Settings | None = None) -> ExportReport:
+    """Say that the receiver has the incremental export ``run``. Raises StateError unless it is the last."""
+    return Exporter(settings or load_settings()).acknowledge(run)
 
 
 def _several(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -217,7 +217,7 @@ class ExternalIdPolicy(Part):
     derive_from: Names = ()
     """Columns that join the number in a derived id."""
     prefix: str = ""
-    """Put before every id."""
+    """Put before every id, and taken off again by ``obi export --profile``."""
     salesforce18: bool = False
     """Whether Salesforce's ids of 15 characters become their form of 18, which case can't confuse."""
 

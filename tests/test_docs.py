@@ -107,16 +107,24 @@ def test_the_commands_of_the_readme_run(line: str, tmp_path: Path) -> None:
     """Those for a system of the reader's own are tried on the simulator."""
     (tmp_path / "samples").symlink_to(ROOT / "samples")
     (tmp_path / "leads.csv").write_bytes((ROOT / "samples" / "leads.csv").read_bytes())
+    (tmp_path / "leads.profile.toml").write_text("[columns]\nexternalId = 'External ID'\n", encoding="utf-8")
+    (tmp_path / "opted-out.csv").write_text("Phone\n+442079460000\n", encoding="utf-8")
     line = line.replace("Spring offer", "Test Preview Campaign")
-    words = [*shlex.split(line)[1:], "--state-dir", str(tmp_path / "state")]
-    if "profile" not in words:
+    words = [*shlex.split(line, comments=True)[1:], "--state-dir", str(tmp_path / "state")]
+    reads_leads = words[0] in {"check", "load", "profile"}
+    if reads_leads and words[0] != "profile":
         words += ["--results", "r.csv"]
-    if "load" in words and "--simulate" not in words:
+    if words[0] not in {"check", "profile"} and "--simulate" not in words:
         words.append("--simulate")
+    if "--delete" in words:
+        words.append("--yes")  # there is no terminal to be asked on
+    if words[:2] == ["profile", "new"]:
+        (tmp_path / "leads.profile.toml").unlink()
     done = subprocess.run(
         [sys.executable, "-m", "etl", *words], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, "250" in done.stdout) == (0, True), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert not reads_leads or "250" in done.stdout
 
 
 @pytest.mark.parametrize("example", blocks(DOCS["interface.md"], "python"))
