@@ -112,6 +112,8 @@ def portions_of(
                     had += 1
             finally:
                 apart.end(process, at_once=True)
+    elif work.decider is not None:  # fewer rows than it looked like
+        apart.end(work.decider, at_once=True)
     with closing(portions(work, marker=marker)) as own:
         yield from islice(own, had, None)
 

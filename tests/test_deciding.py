@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import xlsxwriter
+from msgspec.structs import replace
 
 from etl import apart, deciding, following
 from etl.errors import InputError
@@ -203,11 +204,27 @@ async def test_the_process_that_stands_by_is_the_one_that_decides_and_is_ended_w
         settings = settings_for(simulator.base_url)
         order = Order(input=str(leads), profile=BRITISH, campaign=PREVIEW_CAMPAIGN)
         report = await Runner(settings).load(order)
+        assert len(begun) == 1
         assert report.counts["created"] == 224
         leads.write_text('Lead ID,Phone\nA1,"020 7946 0001\n', encoding="utf-8")
         with pytest.raises(InputError, match="never closed"):
             await Runner(settings).load(order)
     assert [process.returncode for process in begun] == [-9, -9]
+
+
+async def test_a_process_that_stands_by_for_fewer_rows_than_it_pays_for_is_ended_before_they_are_sent(
+    run: tuple[Journal, Work], begun: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, work = run
+    monkeypatch.setattr(deciding, "LARGE", 1)
+    monkeypatch.setattr(deciding, "LONG", 10**9)
+    with deciding.standing_by(work.source) as process:
+        assert process is not None
+        given = deciding.portions_of(replace(work, decider=process), journal.path, marker=None)
+        with closing(given):
+            next(given)
+            assert process.returncode == -9
+    assert begun == [process]
 
 
 async def test_a_workbook_is_decided_apart_from_the_copy_that_its_survey_made(
