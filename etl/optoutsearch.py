@@ -18,6 +18,7 @@ from msgspec import Struct
 from etl.deletions import Deletions, Rules
 from etl.entries import NumberReader
 from etl.errors import InterruptedRunError
+from etl.exportwalk import Walk, walk
 from etl.link import Link
 from etl.obi.models import Campaign, StoredCustomer
 from etl.progress import Ticker
@@ -132,6 +133,37 @@ class Answer(Struct, frozen=True):
     error: str = ""
 
 
+class _Met:
+    """Whom the walks through a campaign have met (about 150 bytes each); each page goes to ``look_at``."""
+
+    def __init__(self, look_at: Callable[[Sequence[StoredCustomer]], None]) -> None:
+        self.everybody: set[str] = set()
+        self._places: dict[str, int] = {}
+        self._look_at = look_at
+
+    @property
+    def size(self) -> int:
+        """Customers that this walk has met."""
+        return len(self._places)
+
+    def begin_walk(self) -> None:
+        """From now on nobody was met."""
+        self._places.clear()
+
+    def met(self, ids: Sequence[str]) -> dict[str, int]:
+        """Those of ``ids`` that this walk has brought already, and as the how manieth."""
+        return {each: self._places[each] for each in ids if each in self._places}
+
+    def put(self, page: Sequence[StoredCustomer]) -> int:
+        """Look at a page; how many of it no walk had brought."""
+        before = len(self.everybody)
+        for customer in page:
+            self._places.setdefault(customer.id, len(self._places))
+            self.everybody.add(customer.id)
+        self._look_at(page)
+        return len(self.everybody) - before
+
+
 class CampaignSearch:
     """The search through one campaign; ``ledger`` keeps what is found and what becomes of it.
 
@@ -163,6 +195,7 @@ class CampaignSearch:
         self._say = say
         self._ticker = Ticker(say)
         self._rows: dict[str, int] = {}
+        self._met = _Met(self._compare)
         self.compared = 0
         self.complete = False
 
@@ -172,17 +205,22 @@ class CampaignSearch:
         Raises what stops that.
         """
         self._rows = {row.id: row.row for row in self._ledger.rows()}
-        for _ in range(_WALKS):
-            before, new = await self._total(), len(self._rows)
-            seen = await self._walk()
+        first = before = await self._total()
+        for number in range(_WALKS):
+            walked = await self._walk(before)
             after = await self._total()
-            self.compared = max(self.compared, seen)
+            self.compared = max(self.compared, walked.customers)
+            # A count alone proves nothing: who comes makes up for who goes, and pages shift all the same.
             if before is None or after is None:
-                self.complete = len(self._rows) == new  # without counts, a walk that finds nobody new
+                self.complete = walked.joined
+            elif walked.joined or (walked.unpaged and before == after):
+                self.complete = walked.customers >= max(before, after)
             else:
-                self.complete = seen >= max(before, after)
+                steady = first == before == after and number > 0
+                self.complete = steady and not walked.new and len(self._met.everybody) == after
             if self.complete:
                 return
+            before = after
 
     async def delete(self) -> None:
         """Delete who was found, and look again for who was passed over meanwhile."""
@@ -223,24 +261,31 @@ class CampaignSearch:
     async def _total(self) -> int | None:
         return (await self._link.client.campaigns.get(self._campaign.id)).total
 
-    async def _walk(self) -> int:
-        seen = 0
-        async for page in self._link.client.customers.pages(self._campaign.id):
-            self._check_stop()
-            seen += len(page)
-            self._ticker.tell(f"{self._campaign.name}: {counted(seen, 'customer')} compared so far.")
-            new = [hit for hit in self._comparison.hits(page) if hit.id not in self._rows]
-            if not new:
-                continue
-            self._ledger.note_facts({f"{_HIT}{hit.id}": msgspec.json.encode(hit).decode() for hit in new})
-            planned = []
-            for hit in new:
-                self._rows[hit.id] = row = len(self._rows) + 1
-                # Nobody is deleted because of what can't be read.
-                status = UndoStatus.PLANNED if hit.listed else UndoStatus.INVALID
-                planned.append(UndoneRow(row, status, hit.external_id, hit.numbers, id=hit.id))
-            self._ledger.note(planned)
-        return seen
+    async def _walk(self, total: int | None) -> Walk:
+        self._met.begin_walk()
+        return await walk(self._page, self._met, expected=total)
+
+    async def _page(self, offset: int, limit: int) -> Sequence[StoredCustomer]:
+        self._check_stop()
+        return await self._link.client.customers.list(self._campaign.id, offset=offset, limit=limit)
+
+    def _compare(self, page: Sequence[StoredCustomer]) -> None:
+        """Keep who of a page is found, if nobody had found him yet."""
+        seen = self._met.size
+        self._ticker.tell(f"{self._campaign.name}: {counted(seen, 'customer')} compared so far.")
+        new = {hit.id: hit for hit in self._comparison.hits(page) if hit.id not in self._rows}
+        if not new:
+            return
+        self._ledger.note_facts(
+            {f"{_HIT}{id_}": msgspec.json.encode(hit).decode() for id_, hit in new.items()}
+        )
+        planned = []
+        for hit in new.values():
+            self._rows[hit.id] = row = len(self._rows) + 1
+            # Nobody is deleted because of what can't be read.
+            status = UndoStatus.PLANNED if hit.listed else UndoStatus.INVALID
+            planned.append(UndoneRow(row, status, hit.external_id, hit.numbers, id=hit.id))
+        self._ledger.note(planned)
 
     def _check_stop(self) -> None:
         if self._stop.is_set():

@@ -222,11 +222,19 @@ async def test_faults_change_nothing_about_the_answers(
         assert ids_in(simulator) == {f"LEAD-{at}" for at in range(31, 251)}
 
 
-async def test_somebody_whom_a_shifting_page_hides_is_found_by_another_walk(
-    own_place: Path, settings_for: MakeSettings
+_ANOTHER = """
+INSERT INTO customers (campaign, external_id, folded_id, id, modified, rank, body)
+SELECT campaign, 'NEW', 'new', 'F', modified, rank, json_set(body, '$.id', 'F', '$.externalId', 'NEW')
+FROM customers WHERE external_id = 'LEAD-2'
+"""
+
+
+@pytest.mark.parametrize("comes", [False, True], ids=["one goes", "one goes and another comes"])
+async def test_somebody_whom_a_shifting_page_hides_is_found_whatever_the_count_says(
+    comes: bool, own_place: Path, settings_for: MakeSettings
 ) -> None:
-    """While the second page is asked for, the first customer is deleted: all others move up by one."""
-    dnc = written(own_place / "dnc.csv", "Phone", "+442079460101")
+    """After the first page the first customer is deleted, so that all others move up by one."""
+    dnc = written(own_place / "dnc.csv", "Phone", "+442079460101", "+442079460100")
     async with Simulator(seed=seed(*map(lead, range(1, 301)))) as simulator:
         store = simulator._service.store
         find, calls = store.find, []
@@ -236,15 +244,30 @@ async def test_somebody_whom_a_shifting_page_hides_is_found_by_another_walk(
             calls.append(search.offset)
             if len(calls) == 1:
                 store._db.execute("DELETE FROM customers WHERE external_id = 'LEAD-1'")
+                if comes:
+                    store._db.execute(_ANOTHER)
             return found
 
         store.find = find_and_shift  # type: ignore[method-assign]
         report = await suppress(settings_for(simulator.base_url), dnc)
-        assert (report.counts, report.campaigns[0].complete) == ({"listed": 1}, True)
-        assert calls.count(0) == 2
+        assert (report.counts, report.campaigns[0].complete) == ({"listed": 2}, True)
 
 
-async def test_a_campaign_that_never_comes_to_rest_is_not_called_complete(
+async def test_an_opt_out_without_an_externalid_is_deleted_too(
+    own_place: Path, settings_for: MakeSettings
+) -> None:
+    dnc = written(own_place / "dnc.csv", "Phone", "+442079460001")
+    async with Simulator(seed=seed(lead(1), lead(2))) as simulator:
+        store = simulator._service.store
+        store._db.execute(
+            "UPDATE customers SET body = json_remove(body, '$.externalId') WHERE external_id = 'LEAD-1'"
+        )
+        report = await suppress(settings_for(simulator.base_url), dnc, delete=True)
+        assert (report.exit_code, report.counts) == (0, {"deleted": 1})
+        assert len(simulator.customers(PREVIEW_CAMPAIGN)) == 1
+
+
+async def test_a_campaign_that_turns_round_with_every_page_is_not_called_complete(
     own_place: Path, settings_for: MakeSettings
 ) -> None:
     dnc = written(own_place / "dnc.csv", "Phone", "+442079460999")
@@ -254,7 +277,7 @@ async def test_a_campaign_that_never_comes_to_rest_is_not_called_complete(
 
         def find_and_shift(campaign_id: str, search: Any) -> Any:
             found = find(campaign_id, search)
-            store._db.execute("DELETE FROM customers WHERE number = (SELECT MIN(number) FROM customers)")
+            store._db.execute("UPDATE customers SET number = -number")
             return found
 
         store.find = find_and_shift  # type: ignore[method-assign]
