@@ -205,6 +205,7 @@ class CampaignSearch:
         Raises what stops that.
         """
         self._rows = {row.id: row.row for row in self._ledger.rows()}
+        self._met = _Met(self._compare)
         first = before = await self._total()
         for number in range(_WALKS):
             walked = await self._walk(before)
