@@ -189,6 +189,20 @@ async def test_every_campaign_is_looked_through_and_one_that_fails_hides_no_othe
         assert {each.name: each.counts for each in again.campaigns}["Spring"] == {"deleted": 1}
 
 
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "jsonl", "parquet"])
+async def test_results_have_every_form_that_a_load_s_have(
+    ending: str, own_place: Path, settings_for: MakeSettings
+) -> None:
+    dnc = written(own_place / "dnc.csv", "Phone", "+442079460001", "+442079460002")
+    people = [lead(1, result="BUSY", callCount=2), lead(2)]
+    async with Simulator(seed=seed(*people)) as simulator:
+        report = await suppress(
+            settings_for(simulator.base_url), dnc, results=str(own_place / f"found.{ending}"), delete=True
+        )
+        assert report.counts == {"deleted": 2}
+        assert (own_place / f"found.{ending}").stat().st_size > 0
+
+
 async def test_a_list_that_nobody_is_on_ends_well(own_place: Path, settings_for: MakeSettings) -> None:
     dnc = written(own_place / "dnc.csv", "Phone", "+442079460999")
     async with Simulator(seed=seed(lead(1))) as simulator:
