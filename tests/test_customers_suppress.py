@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from etl.errors import CampaignError, ConfigError, InterruptedRunError, OutputError
+from etl.errors import CampaignError, ConfigError, InterruptedRunError, LockedError, OutputError
 from etl.optouts import OPT_OUT_COLUMNS, OptOutOrder, OptOutPlan, OptOutReport, OptOuts
 from etl.profile import GUESSED, Profile
 from etl.progress import Ticker
@@ -334,6 +334,37 @@ async def test_a_refusal_in_the_middle_is_told_and_the_same_command_goes_on(
         assert report.next
         again = await suppress(settings, dnc, delete=True)
         assert (again.exit_code, again.counts) == (0, {"deleted": 10})
+
+
+async def test_two_of_the_same_command_do_not_get_into_each_other_s_way(
+    own_place: Path, settings_for: MakeSettings
+) -> None:
+    dnc = written(own_place / "dnc.csv", "Phone", *(f"+44207946{at:04}" for at in range(1, 31)))
+    async with Simulator(seed=seed(*map(lead, range(1, 51)))) as simulator:
+        settings = settings_for(simulator.base_url)
+        ended = await asyncio.gather(
+            *(suppress(settings, dnc, delete=True) for _ in range(2)), return_exceptions=True
+        )
+        (locked,) = [each for each in ended if isinstance(each, LockedError)]
+        assert "wait" in str(locked)
+        (report,) = [each for each in ended if isinstance(each, OptOutReport)]
+        assert (report.exit_code, report.counts) == (0, {"deleted": 30})
+
+
+def test_there_may_be_more_campaigns_than_a_process_may_have_files(
+    serve: Serve, own_place: Path, answers_in: Answers
+) -> None:
+    dnc = written(own_place / "dnc.csv", "Phone", "+442079460000")
+    campaigns = [{"name": f"Campaign {at}", "customers": [lead(at % 79)]} for at in range(80)]
+    simulator = serve(seed={"campaigns": campaigns})
+    words = [sys.executable, "-m", "etl", "customers", "suppress", "--list", str(dnc), "--all-campaigns",
+             "--delete", "--yes", "--json", "--base-url", simulator.base_url]  # fmt: skip
+    shell = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *words]
+    env = os.environ | {"OBI_STATE_DIR": str(own_place / "state")}
+    done = subprocess.run(shell, env=env, capture_output=True, text=True, check=False, timeout=60)
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["counts"], report["compared"]) == (0, {"deleted": 2}, 80)
+    assert len(answers_in(report["results"])) == 2
 
 
 async def test_a_load_into_the_same_campaign_keeps_its_customers_from_being_deleted_under_it(
