@@ -229,7 +229,8 @@ class OptOuts:
         if not order.delete:
             return scratch
         ids = sorted(part.campaign.id for part in parts)
-        folder = self.state.removals / key_of(server, *(each.index for each in lists), *ids)
+        prefix = order.profile.external_id.prefix
+        folder = self.state.removals / key_of(server, *(each.index for each in lists), prefix, *ids)
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 

@@ -367,6 +367,22 @@ def test_there_may_be_more_campaigns_than_a_process_may_have_files(
     assert len(answers_in(report["results"])) == 2
 
 
+async def test_what_was_stopped_does_not_settle_who_is_found_by_another_prefix(
+    own_place: Path, settings_for: MakeSettings
+) -> None:
+    ids = written(own_place / "ids.csv", "External ID", "LEAD-1", "77")
+    numbers = written(own_place / "dnc.csv", "Phone", "+442079460009")
+    faults = [Fault(mode="401", method="DELETE", nth=1)]
+    people = [lead(1), lead(2, externalId="CRM-77", numbers="123456")]
+    async with Simulator(seed=seed(*people), faults=faults) as simulator:
+        settings = settings_for(simulator.base_url, concurrency=1)
+        report = await suppress(settings, ids, numbers, delete=True)
+        assert report.counts == {"failed": 1, "unreadable": 1}
+        profile = Profile.model_validate({"region": "GB", "external_id": {"prefix": "CRM-"}})
+        report = await suppress(settings, ids, numbers, profile=profile, delete=True)
+        assert (report.exit_code, report.counts) == (0, {"deleted": 2})
+
+
 async def test_a_load_into_the_same_campaign_keeps_its_customers_from_being_deleted_under_it(
     own_place: Path, settings_for: MakeSettings
 ) -> None:
