@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from etl import outcomes
 from etl.campaigns import count_customers, find_campaign, fit_for_load, sharpen_clock
@@ -304,14 +305,11 @@ async def _sent(
         await poster.run(_only(batch))
     except EtlError as error:
         stopped = error
-    if ledger.outcome is not None:
-        return ledger.outcome, stopped
-    status = RowStatus.UNKNOWN if ledger.in_doubt else RowStatus.UNSENT
-    told = (
-        "whether it was created is not known; the same command looks"
-        if ledger.in_doubt
-        else "it was not sent"
-    )
+    doubt = "whether it was created is not known; the same command looks"
+    if (outcome := ledger.outcome) is not None:
+        unknown = outcome.status is RowStatus.UNKNOWN
+        return replace(outcome, error=doubt) if unknown else outcome, stopped
+    status, told = (RowStatus.UNKNOWN, doubt) if ledger.in_doubt else (RowStatus.UNSENT, "it was not sent")
     return RowOutcome(1, status, None, "", item.external_id, item.numbers, error=told), stopped
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
 
 from etl.campaigns import id32
 from etl.errors import CampaignError, ContractError, NotFoundError
+from etl.exportwalk import Walk, walk
 from etl.obi import Client
 from etl.obi.models import StoredCustomer, instant, moment
 from etl.obi.query import CustomerFilters
@@ -20,15 +21,31 @@ _ATTRIBUTE = ("attribute_name", "attribute_value")
 _NO_DIGIT = re.compile(r"[^0-9]")
 
 
+class Found(NamedTuple):
+    """What a search found; ``more``: than its limit. ``walked`` is how it went, None where it ended early."""
+
+    customers: list[StoredCustomer]
+    more: bool
+    walked: Walk | None
+
+
 async def search(
-    client: Client, campaign_id: str, **filters: Unpack[CustomerFilters]
-) -> AsyncIterator[list[StoredCustomer]]:
-    """The customers that match the filters, page by page, none twice; a page may be empty.
+    client: Client, campaign_id: str, *, limit: int | None = None, **filters: Unpack[CustomerFilters]
+) -> Found:
+    """The customers that match the filters, none twice; the first ``limit`` of them.
 
     Raises TypeError for a filter that there is not, and what the client raises.
     """
-    async for page in client.customers.pages(campaign_id, **filters):
-        yield [each for each in page if fits(each, filters)]
+    fitting = _Fitting(filters, limit)
+
+    async def page(offset: int, size: int) -> list[StoredCustomer]:
+        return await client.customers.list(campaign_id, offset=offset, limit=size, **filters)
+
+    try:
+        walked = await walk(page, fitting)
+    except _EnoughError:
+        return Found(fitting.found[:limit], more=True, walked=None)
+    return Found(fitting.found, more=False, walked=walked)
 
 
 def fits(customer: StoredCustomer, filters: Mapping[str, Any]) -> bool:
@@ -85,6 +102,33 @@ async def find_customer(client: Client, campaign_id: str, given: str) -> StoredC
         return await client.customers.get(campaign_id, held.id)
     except (NotFoundError, ContractError):
         return held
+
+
+class _EnoughError(Exception):
+    """More were found than are wanted."""
+
+
+class _Fitting:
+    """Keeps whom a walk brings, if they fit."""
+
+    def __init__(self, filters: Mapping[str, Any], limit: int | None) -> None:
+        self.found: list[StoredCustomer] = []
+        self._filters = filters
+        self._limit = limit
+        self._places: dict[str, int] = {}
+
+    def met(self, ids: Sequence[str]) -> dict[str, int]:
+        """Those of ``ids`` that are known, and as the how manieth."""
+        return {each: self._places[each] for each in ids if each in self._places}
+
+    def put(self, page: Sequence[StoredCustomer]) -> int:
+        """Keep who is new and fits; how many are new. Raises _EnoughError."""
+        new = {each.id: each for each in page if each.id not in self._places}
+        self._places |= {each: len(self._places) + at for at, each in enumerate(new)}
+        self.found += [each for each in new.values() if fits(each, self._filters)]
+        if self._limit is not None and len(self.found) > self._limit:
+            raise _EnoughError
+        return len(new)
 
 
 def _fits(customer: StoredCustomer, name: str, value: Any) -> bool:

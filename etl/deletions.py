@@ -198,7 +198,7 @@ class Deletions:
         held = {} if now else await self._from_copy(rows)
         held |= await self._by_ids([row for row in rows if row.id and row.row not in held])
         if unseen := [row for row in rows if row.row not in held]:
-            wanted = [row.external_id for row in unseen]
+            wanted = [row.external_id for row in unseen if row.external_id]
             found = await self._client.customers.find_all(self._campaign_id, wanted)
             held |= {row.row: found[row.external_id] for row in unseen if row.external_id in found}
         if len(held) < len(rows):
@@ -228,7 +228,7 @@ class Deletions:
             return replace(row, status=UndoStatus.DELETED if ours else UndoStatus.GONE, code="", error="")
         if not _is(row, held):
             return _kept(row, "other_id", "its externalId is there under another id, so nobody was deleted")
-        if held.external_id != row.external_id:
+        if (held.external_id or "") != row.external_id:
             return _kept(row, "other_customer", "its id is another customer's, so nobody was deleted")
         if not row.id and ";".join(held.number_list) != row.numbers:
             told = "the server gave no id, and who has its externalId has other numbers"

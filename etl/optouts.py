@@ -36,7 +36,7 @@ from etl.removal import key_of
 from etl.settings import Settings
 from etl.state import StateFolder
 from etl.suppression import Suppression
-from etl.undone import Undone, UndoStatus
+from etl.undone import UndoStatus
 
 OPT_OUT_COLUMNS = (
     "obi_campaign",
@@ -185,24 +185,25 @@ class OptOuts:
             parts = [_Part(campaign) for campaign in await _campaigns(link, order)]
             with self.state.scratch() as scratch, ExitStack() as stack:
                 folder = self._folder(order, lists, parts, link.server, scratch=scratch)
+                if order.delete:
+                    lock = self.state.removal_lock(folder.name, wait=self.settings.wait_lock)
+                    stack.enter_context(lock)
                 comparison = Comparison(
                     stack.enter_context(Suppression.opened(self.state.lists, lists)),
                     region=profile.suppress.region or profile.region,
                     prefix=profile.external_id.prefix,
                 )
-                await self._look(
-                    parts, order, link, stack, comparison=comparison, folder=folder, scratch=scratch
-                )
+                await self._look(parts, order, link, comparison=comparison, folder=folder, scratch=scratch)
                 if order.delete:
-                    await self._delete(parts, folder)
+                    await self._delete(parts, folder, server=link.server)
                 make_way(files.results)
                 with table(files.results, OPT_OUT_COLUMNS, plain=files.plain, mode=files.mode) as sink:
                     for part in parts:
                         for answer in part.search.answers() if part.search else ():
                             sink.write(_cells(part.campaign, answer))
                 searched = tuple(part.searched() for part in parts)
-            if order.delete and not any(each.error or each.counts.get("failed") for each in searched):
-                shutil.rmtree(folder, ignore_errors=True)
+                if order.delete and not any(each.error or each.counts.get("failed") for each in searched):
+                    shutil.rmtree(folder, ignore_errors=True)
             report = _report(searched, lists, deleting=order.delete)
             return replace(
                 report,
@@ -228,7 +229,8 @@ class OptOuts:
         if not order.delete:
             return scratch
         ids = sorted(part.campaign.id for part in parts)
-        folder = self.state.removals / key_of(server, *(each.index for each in lists), *ids)
+        prefix = order.profile.external_id.prefix
+        folder = self.state.removals / key_of(server, *(each.index for each in lists), prefix, *ids)
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
@@ -237,7 +239,6 @@ class OptOuts:
         parts: Sequence[_Part],
         order: OptOutOrder,
         link: Link,
-        stack: ExitStack,
         *,
         comparison: Comparison,
         folder: Path,
@@ -247,24 +248,21 @@ class OptOuts:
         with self._while_sending():
             for at, part in enumerate(parts):
                 campaign = part.campaign
+                search = CampaignSearch(
+                    campaign,
+                    link,
+                    self.settings,
+                    comparison=comparison,
+                    ledger=folder / f"{campaign.id}.sqlite",
+                    scratch=scratch,
+                    stop=self._stop,
+                    deletes=order.delete,
+                    say=self._progress.say,
+                )
                 try:
-                    if order.delete:
-                        lock = self.state.campaign_lock(
-                            link.server, campaign.id, wait=self.settings.wait_lock
-                        )
-                        stack.enter_context(lock)
-                    part.search = CampaignSearch(
-                        campaign,
-                        link,
-                        self.settings,
-                        comparison=comparison,
-                        ledger=stack.enter_context(Undone(folder / f"{campaign.id}.sqlite")),
-                        scratch=scratch,
-                        stop=self._stop,
-                        deletes=order.delete,
-                        say=self._progress.say,
-                    )
-                    await part.search.look()
+                    with self._lock(link.server, campaign) if order.delete else contextlib.nullcontext():
+                        part.search = search
+                        await search.look()
                 except (InterruptedRunError, UnavailableError) as error:
                     for other in parts[at:]:
                         other.fail(error)
@@ -273,11 +271,18 @@ class OptOuts:
                     part.fail(error)
                 else:
                     self._progress.say(
-                        f"{campaign.name}: {counted(part.search.compared, 'customer')} compared, "
-                        f"{part.search.found:,} found."
+                        f"{campaign.name}: {counted(search.compared, 'customer')} compared, "
+                        f"{search.found:,} found."
                     )
 
-    async def _delete(self, parts: Sequence[_Part], folder: Path) -> None:
+    def _lock(self, server: str, campaign: Campaign) -> AbstractContextManager[None]:
+        """Keeps loads out of a campaign while it is looked through, or customers of it are deleted.
+
+        Whoever is loaded between the two is found after the deletions.
+        """
+        return self.state.campaign_lock(server, campaign.id, wait=self.settings.wait_lock)
+
+    async def _delete(self, parts: Sequence[_Part], folder: Path, *, server: str) -> None:
         """Delete who was found, once that is agreed; raises InterruptedRunError where it is not."""
         open_ones = [part for part in parts if part.search and part.search.open_ones]
         customers = sum(part.search.open_ones for part in open_ones if part.search)
@@ -293,7 +298,8 @@ class OptOuts:
             for at, part in enumerate(open_ones):
                 try:
                     if part.search:
-                        await part.search.delete()
+                        with self._lock(server, part.campaign):
+                            await part.search.delete()
                 except (InterruptedRunError, UnavailableError) as error:
                     for other in open_ones[at:]:
                         other.fail(error)

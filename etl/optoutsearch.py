@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from msgspec import Struct
 from etl.deletions import Deletions, Rules
 from etl.entries import NumberReader
 from etl.errors import InterruptedRunError
+from etl.exportwalk import walk
 from etl.link import Link
 from etl.obi.models import Campaign, StoredCustomer
 from etl.progress import Ticker
@@ -132,8 +133,39 @@ class Answer(Struct, frozen=True):
     error: str = ""
 
 
+class _Met:
+    """Whom the walks through a campaign have met (about 150 bytes each).
+
+    ``look_at`` is given each page, and how many customers this walk has met by then.
+    """
+
+    def __init__(self, look_at: Callable[[Sequence[StoredCustomer], int], None]) -> None:
+        self.everybody: set[str] = set()
+        self._places: dict[str, int] = {}
+        self._look_at = look_at
+
+    def begin_walk(self) -> None:
+        """From now on nobody was met."""
+        self._places.clear()
+
+    def met(self, ids: Sequence[str]) -> dict[str, int]:
+        """Those of ``ids`` that this walk has brought already, and as the how manieth."""
+        return {each: self._places[each] for each in ids if each in self._places}
+
+    def put(self, page: Sequence[StoredCustomer]) -> int:
+        """Look at a page; how many of it no walk had brought."""
+        before = len(self.everybody)
+        for customer in page:
+            self._places.setdefault(customer.id, len(self._places))
+            self.everybody.add(customer.id)
+        self._look_at(page, len(self._places))
+        return len(self.everybody) - before
+
+
 class CampaignSearch:
-    """The search through one campaign; ``ledger`` keeps what is found and what becomes of it.
+    """The search through one campaign; the file ``ledger`` keeps what is found and what becomes of it.
+
+    It is open only while it is needed, since there may be more campaigns than a process may have files.
 
     ``deletes`` says that the customers are deleted, whether they were called or not. ``say`` is told how far
     it is.
@@ -146,7 +178,7 @@ class CampaignSearch:
         settings: Settings,
         *,
         comparison: Comparison,
-        ledger: Undone,
+        ledger: Path,
         scratch: Path,
         stop: asyncio.Event,
         deletes: bool,
@@ -171,31 +203,42 @@ class CampaignSearch:
 
         Raises what stops that.
         """
-        self._rows = {row.id: row.row for row in self._ledger.rows()}
-        for _ in range(_WALKS):
-            before, new = await self._total(), len(self._rows)
-            seen = await self._walk()
+        with Undone(self._ledger) as ledger:
+            self._rows = {row.id: row.row for row in ledger.rows()}
+            await self._look(_Met(partial(self._compare, ledger)))
+
+    async def _look(self, met: _Met) -> None:
+        first = before = await self._total()
+        for number in range(_WALKS):
+            met.begin_walk()
+            walked = await walk(self._page, met, expected=before)
             after = await self._total()
-            self.compared = max(self.compared, seen)
+            self.compared = max(self.compared, walked.customers)
+            # A count alone proves nothing: who comes makes up for who goes, and pages shift all the same.
             if before is None or after is None:
-                self.complete = len(self._rows) == new  # without counts, a walk that finds nobody new
+                self.complete = walked.joined
+            elif walked.joined or (walked.unpaged and before == after):
+                self.complete = walked.customers >= max(before, after)
             else:
-                self.complete = seen >= max(before, after)
+                steady = first == before == after and number > 0
+                self.complete = steady and not walked.new and len(met.everybody) == after
             if self.complete:
                 return
+            before = after
 
     async def delete(self) -> None:
         """Delete who was found, and look again for who was passed over meanwhile."""
         for _ in range(_WALKS):
-            await Deletions(
-                self._link.client,
-                self._campaign.id,
-                ledger=self._ledger,
-                scratch=self._scratch,
-                rules=Rules.of(self._settings, handled_too=True),
-                stop=self._stop,
-                say=self._say,
-            ).work()
+            with Undone(self._ledger) as ledger:
+                await Deletions(
+                    self._link.client,
+                    self._campaign.id,
+                    ledger=ledger,
+                    scratch=self._scratch,
+                    rules=Rules.of(self._settings, handled_too=True),
+                    stop=self._stop,
+                    say=self._say,
+                ).work()
             self._check_stop()
             found = len(self._rows)
             await self.look()
@@ -211,36 +254,39 @@ class CampaignSearch:
     @property
     def open_ones(self) -> int:
         """Customers who are to be deleted, as far as is known."""
-        counts = self._ledger.counts()
-        return sum(counts[status] for status in OPEN)
+        return self._count(OPEN)
 
     @property
     def done(self) -> int:
         """Customers who are deleted, by an earlier sitting too."""
-        counts = self._ledger.counts()
-        return sum(counts[status] for status in DONE)
+        return self._count(DONE)
+
+    def _count(self, statuses: Sequence[UndoStatus]) -> int:
+        with Undone(self._ledger) as ledger:
+            counts = ledger.counts()
+        return sum(counts[status] for status in statuses)
 
     async def _total(self) -> int | None:
         return (await self._link.client.campaigns.get(self._campaign.id)).total
 
-    async def _walk(self) -> int:
-        seen = 0
-        async for page in self._link.client.customers.pages(self._campaign.id):
-            self._check_stop()
-            seen += len(page)
-            self._ticker.tell(f"{self._campaign.name}: {counted(seen, 'customer')} compared so far.")
-            new = [hit for hit in self._comparison.hits(page) if hit.id not in self._rows]
-            if not new:
-                continue
-            self._ledger.note_facts({f"{_HIT}{hit.id}": msgspec.json.encode(hit).decode() for hit in new})
-            planned = []
-            for hit in new:
-                self._rows[hit.id] = row = len(self._rows) + 1
-                # Nobody is deleted because of what can't be read.
-                status = UndoStatus.PLANNED if hit.listed else UndoStatus.INVALID
-                planned.append(UndoneRow(row, status, hit.external_id, hit.numbers, id=hit.id))
-            self._ledger.note(planned)
-        return seen
+    async def _page(self, offset: int, limit: int) -> Sequence[StoredCustomer]:
+        self._check_stop()
+        return await self._link.client.customers.list(self._campaign.id, offset=offset, limit=limit)
+
+    def _compare(self, ledger: Undone, page: Sequence[StoredCustomer], seen: int) -> None:
+        """Keep who of a page is found, if nobody had found him yet."""
+        self._ticker.tell(f"{self._campaign.name}: {counted(seen, 'customer')} compared so far.")
+        new = {hit.id: hit for hit in self._comparison.hits(page) if hit.id not in self._rows}
+        if not new:
+            return
+        ledger.note_facts({f"{_HIT}{each}": msgspec.json.encode(hit).decode() for each, hit in new.items()})
+        planned = []
+        for hit in new.values():
+            self._rows[hit.id] = row = len(self._rows) + 1
+            # Nobody is deleted because of what can't be read.
+            status = UndoStatus.PLANNED if hit.listed else UndoStatus.INVALID
+            planned.append(UndoneRow(row, status, hit.external_id, hit.numbers, id=hit.id))
+        ledger.note(planned)
 
     def _check_stop(self) -> None:
         if self._stop.is_set():
@@ -248,7 +294,8 @@ class CampaignSearch:
 
     def answers(self) -> Iterator[Answer]:
         """What became of each customer that was found."""
-        return answers_of(self._ledger, deletes=self._deletes)
+        with Undone(self._ledger) as ledger:
+            yield from answers_of(ledger, deletes=self._deletes)
 
 
 def answers_of(ledger: Undone, *, deletes: bool) -> Iterator[Answer]:

@@ -275,7 +275,7 @@ class _Parquet:
     def __init__(self, path: Path, columns: Sequence[str], *, plain: bool) -> None:
         del plain
         self._arrow, self._parquet = _pyarrow()
-        whole = {"obi_row", "obi_line", "obi_status_code", "obi_attempts", "obi_batch"}
+        whole = {"obi_row", "obi_line", "obi_status_code", "obi_attempts", "obi_batch", "obi_call_count"}
         self._schema = self._arrow.schema(
             [
                 (name, self._arrow.int64() if name in whole else self._arrow.string())

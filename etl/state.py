@@ -106,6 +106,16 @@ class StateFolder:
         return self.path / "removals"
 
     @contextlib.contextmanager
+    def removal_lock(self, name: str, *, wait: float = 0) -> Iterator[None]:
+        """Keep others from the deletions of this name; ``wait`` in seconds. Raises LockedError."""
+        lock = FileLock(self._locks / f"removal-{name}.lock", mode=0o600, timeout=wait)
+        try:
+            with lock:
+                yield
+        except Timeout:
+            raise LockedError("The same deletion is running already; wait for it.") from None
+
+    @contextlib.contextmanager
     def list_lock(self, index: str, *, wait: float = -1) -> Iterator[None]:
         """Keep others from building or removing the index of this name; ``wait`` in seconds, -1 for ever.
 

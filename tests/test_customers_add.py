@@ -216,6 +216,15 @@ async def test_an_answer_that_is_lost_is_looked_up_and_nobody_is_added_twice(
         assert simulator.count(PREVIEW_CAMPAIGN) == 1
 
 
+async def test_what_stays_unknown_says_which_command_looks_again(settings_for: MakeSettings) -> None:
+    async with Simulator(faults=[Fault(mode="html_200", path="/customers/list")]) as simulator:
+        settings = settings_for(simulator.base_url)
+        report = await added(settings, "020 7946 0001", external_id="LEAD-1")
+        assert (report.exit_code, report.status) == (10, RowStatus.UNKNOWN)
+        assert "the same command looks" in report.error
+        assert "resume" not in report.error
+
+
 async def test_a_server_that_refuses_us_is_told_with_its_own_exit_code(settings_for: MakeSettings) -> None:
     async with Simulator(faults=[Fault(mode="401", path="/customers/list")]) as simulator:
         report = await added(settings_for(simulator.base_url), "020 7946 0001")

@@ -526,6 +526,8 @@ async def test_what_can_not_begin_is_refused_and_deletes_nobody(
     async with Simulator(seed=seed(*leads(3))) as simulator:
         settings = settings_for(simulator.base_url)
         path = written(own_place / "gone.csv", "externalId", "LEAD-1")
+        with pytest.raises(InputError, match=r"\. is a folder"):
+            await remove(settings, input=".")
         with pytest.raises(OutputError, match="the input itself"):
             await remove(settings, input=str(path), results=str(path))
         with pytest.raises(OutputError):

@@ -127,6 +127,52 @@ def test_a_server_that_shows_one_page_only_is_not_taken_for_the_whole(
     assert "missing" in err
 
 
+@pytest.mark.parametrize("words", [(), ("--external-id", "*")], ids=["all", "searched"])
+def test_somebody_whom_a_shifting_page_hides_is_listed_too(
+    words: tuple[str, ...], serve: Serve, obi: Obi
+) -> None:
+    """After the first page one customer goes and another comes, so that the count says nothing."""
+    people = [{"externalId": f"P-{at}", "numbers": "+442079460001"} for at in range(250)]
+    simulator = serve(seed={"campaigns": [{"name": CAMPAIGN, "customers": people}]})
+    store = simulator._service.store
+    find, offsets = store.find, []
+
+    def find_and_shift(campaign_id: str, search: Any) -> Any:
+        found = find(campaign_id, search)
+        offsets.append(search.offset)
+        if len(offsets) == 1:
+            store._db.execute("DELETE FROM customers WHERE external_id = 'P-0'")
+            store._db.execute(_ANOTHER)
+        return found
+
+    store.find = find_and_shift  # type: ignore[method-assign]
+    assert {f"P-{at}" for at in range(250)} <= {*listed(obi, simulator, *words)}
+
+
+_ANOTHER = """
+INSERT INTO customers (campaign, external_id, folded_id, id, modified, rank, body)
+SELECT campaign, 'NEW', 'new', 'F', modified, rank, json_set(body, '$.id', 'F', '$.externalId', 'NEW')
+FROM customers WHERE external_id = 'P-1'
+"""
+
+
+def test_a_server_without_a_fixed_order_is_not_taken_for_the_whole(serve: Serve, obi: Obi) -> None:
+    people = [{"externalId": f"P-{at}", "numbers": "+442079460001"} for at in range(250)]
+    simulator = serve(seed={"campaigns": [{"name": CAMPAIGN, "customers": people}]})
+    store = simulator._service.store
+    find = store.find
+
+    def find_and_turn(campaign_id: str, search: Any) -> Any:
+        found = find(campaign_id, search)
+        store._db.execute("UPDATE customers SET number = -number")
+        return found
+
+    store.find = find_and_turn  # type: ignore[method-assign]
+    words = ("--external-id", "P-*", "--csv", "--base-url", simulator.base_url)
+    code, _, err = obi("customers", "list", CAMPAIGN, *words)
+    assert (code, "may be missing" in err) == (5, True)
+
+
 def test_nobody_is_told_and_no_error(serve: Serve, obi: Obi) -> None:
     simulator = serve(seed=SEED)
     words = ("customers", "list", CAMPAIGN, "--result", "NEVER", "--base-url", simulator.base_url)

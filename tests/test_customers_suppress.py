@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from etl.errors import CampaignError, ConfigError, InterruptedRunError, OutputError
+from etl.errors import CampaignError, ConfigError, InterruptedRunError, LockedError, OutputError
 from etl.optouts import OPT_OUT_COLUMNS, OptOutOrder, OptOutPlan, OptOutReport, OptOuts
 from etl.profile import GUESSED, Profile
 from etl.progress import Ticker
@@ -189,6 +189,20 @@ async def test_every_campaign_is_looked_through_and_one_that_fails_hides_no_othe
         assert {each.name: each.counts for each in again.campaigns}["Spring"] == {"deleted": 1}
 
 
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "jsonl", "parquet"])
+async def test_results_have_every_form_that_a_load_s_have(
+    ending: str, own_place: Path, settings_for: MakeSettings
+) -> None:
+    dnc = written(own_place / "dnc.csv", "Phone", "+442079460001", "+442079460002")
+    people = [lead(1, result="BUSY", callCount=2), lead(2)]
+    async with Simulator(seed=seed(*people)) as simulator:
+        report = await suppress(
+            settings_for(simulator.base_url), dnc, results=str(own_place / f"found.{ending}"), delete=True
+        )
+        assert report.counts == {"deleted": 2}
+        assert (own_place / f"found.{ending}").stat().st_size > 0
+
+
 async def test_a_list_that_nobody_is_on_ends_well(own_place: Path, settings_for: MakeSettings) -> None:
     dnc = written(own_place / "dnc.csv", "Phone", "+442079460999")
     async with Simulator(seed=seed(lead(1))) as simulator:
@@ -222,11 +236,19 @@ async def test_faults_change_nothing_about_the_answers(
         assert ids_in(simulator) == {f"LEAD-{at}" for at in range(31, 251)}
 
 
-async def test_somebody_whom_a_shifting_page_hides_is_found_by_another_walk(
-    own_place: Path, settings_for: MakeSettings
+_ANOTHER = """
+INSERT INTO customers (campaign, external_id, folded_id, id, modified, rank, body)
+SELECT campaign, 'NEW', 'new', 'F', modified, rank, json_set(body, '$.id', 'F', '$.externalId', 'NEW')
+FROM customers WHERE external_id = 'LEAD-2'
+"""
+
+
+@pytest.mark.parametrize("comes", [False, True], ids=["one goes", "one goes and another comes"])
+async def test_somebody_whom_a_shifting_page_hides_is_found_whatever_the_count_says(
+    comes: bool, own_place: Path, settings_for: MakeSettings
 ) -> None:
-    """While the second page is asked for, the first customer is deleted: all others move up by one."""
-    dnc = written(own_place / "dnc.csv", "Phone", "+442079460101")
+    """After the first page the first customer is deleted, so that all others move up by one."""
+    dnc = written(own_place / "dnc.csv", "Phone", "+442079460101", "+442079460100")
     async with Simulator(seed=seed(*map(lead, range(1, 301)))) as simulator:
         store = simulator._service.store
         find, calls = store.find, []
@@ -236,15 +258,30 @@ async def test_somebody_whom_a_shifting_page_hides_is_found_by_another_walk(
             calls.append(search.offset)
             if len(calls) == 1:
                 store._db.execute("DELETE FROM customers WHERE external_id = 'LEAD-1'")
+                if comes:
+                    store._db.execute(_ANOTHER)
             return found
 
         store.find = find_and_shift  # type: ignore[method-assign]
         report = await suppress(settings_for(simulator.base_url), dnc)
-        assert (report.counts, report.campaigns[0].complete) == ({"listed": 1}, True)
-        assert calls.count(0) == 2
+        assert (report.counts, report.campaigns[0].complete) == ({"listed": 2}, True)
 
 
-async def test_a_campaign_that_never_comes_to_rest_is_not_called_complete(
+async def test_an_opt_out_without_an_externalid_is_deleted_too(
+    own_place: Path, settings_for: MakeSettings
+) -> None:
+    dnc = written(own_place / "dnc.csv", "Phone", "+442079460001")
+    async with Simulator(seed=seed(lead(1), lead(2))) as simulator:
+        store = simulator._service.store
+        store._db.execute(
+            "UPDATE customers SET body = json_remove(body, '$.externalId') WHERE external_id = 'LEAD-1'"
+        )
+        report = await suppress(settings_for(simulator.base_url), dnc, delete=True)
+        assert (report.exit_code, report.counts) == (0, {"deleted": 1})
+        assert len(simulator.customers(PREVIEW_CAMPAIGN)) == 1
+
+
+async def test_a_campaign_that_turns_round_with_every_page_is_not_called_complete(
     own_place: Path, settings_for: MakeSettings
 ) -> None:
     dnc = written(own_place / "dnc.csv", "Phone", "+442079460999")
@@ -254,7 +291,7 @@ async def test_a_campaign_that_never_comes_to_rest_is_not_called_complete(
 
         def find_and_shift(campaign_id: str, search: Any) -> Any:
             found = find(campaign_id, search)
-            store._db.execute("DELETE FROM customers WHERE number = (SELECT MIN(number) FROM customers)")
+            store._db.execute("UPDATE customers SET number = -number")
             return found
 
         store.find = find_and_shift  # type: ignore[method-assign]
@@ -297,6 +334,53 @@ async def test_a_refusal_in_the_middle_is_told_and_the_same_command_goes_on(
         assert report.next
         again = await suppress(settings, dnc, delete=True)
         assert (again.exit_code, again.counts) == (0, {"deleted": 10})
+
+
+async def test_two_of_the_same_command_do_not_get_into_each_other_s_way(
+    own_place: Path, settings_for: MakeSettings
+) -> None:
+    dnc = written(own_place / "dnc.csv", "Phone", *(f"+44207946{at:04}" for at in range(1, 31)))
+    async with Simulator(seed=seed(*map(lead, range(1, 51)))) as simulator:
+        settings = settings_for(simulator.base_url)
+        ended = await asyncio.gather(
+            *(suppress(settings, dnc, delete=True) for _ in range(2)), return_exceptions=True
+        )
+        (locked,) = [each for each in ended if isinstance(each, LockedError)]
+        assert "wait" in str(locked)
+        (report,) = [each for each in ended if isinstance(each, OptOutReport)]
+        assert (report.exit_code, report.counts) == (0, {"deleted": 30})
+
+
+def test_there_may_be_more_campaigns_than_a_process_may_have_files(
+    serve: Serve, own_place: Path, answers_in: Answers
+) -> None:
+    dnc = written(own_place / "dnc.csv", "Phone", "+442079460000")
+    campaigns = [{"name": f"Campaign {at}", "customers": [lead(at % 79)]} for at in range(80)]
+    simulator = serve(seed={"campaigns": campaigns})
+    words = [sys.executable, "-m", "etl", "customers", "suppress", "--list", str(dnc), "--all-campaigns",
+             "--delete", "--yes", "--json", "--base-url", simulator.base_url]  # fmt: skip
+    shell = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh", *words]
+    env = os.environ | {"OBI_STATE_DIR": str(own_place / "state")}
+    done = subprocess.run(shell, env=env, capture_output=True, text=True, check=False, timeout=60)
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["counts"], report["compared"]) == (0, {"deleted": 2}, 80)
+    assert len(answers_in(report["results"])) == 2
+
+
+async def test_what_was_stopped_does_not_settle_who_is_found_by_another_prefix(
+    own_place: Path, settings_for: MakeSettings
+) -> None:
+    ids = written(own_place / "ids.csv", "External ID", "LEAD-1", "77")
+    numbers = written(own_place / "dnc.csv", "Phone", "+442079460009")
+    faults = [Fault(mode="401", method="DELETE", nth=1)]
+    people = [lead(1), lead(2, externalId="CRM-77", numbers="123456")]
+    async with Simulator(seed=seed(*people), faults=faults) as simulator:
+        settings = settings_for(simulator.base_url, concurrency=1)
+        report = await suppress(settings, ids, numbers, delete=True)
+        assert report.counts == {"failed": 1, "unreadable": 1}
+        profile = Profile.model_validate({"region": "GB", "external_id": {"prefix": "CRM-"}})
+        report = await suppress(settings, ids, numbers, profile=profile, delete=True)
+        assert (report.exit_code, report.counts) == (0, {"deleted": 2})
 
 
 async def test_a_load_into_the_same_campaign_keeps_its_customers_from_being_deleted_under_it(

@@ -16,7 +16,7 @@ from etl.cli.tables import FORMS, show
 
 if TYPE_CHECKING:
     from etl.cli.tables import Cell
-    from etl.link import Link
+    from etl.exportwalk import Walk
     from etl.obi.models import StoredCustomer
 
 _AGE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([mhdw])")
@@ -190,30 +190,31 @@ async def _list(
     from etl.link import connected
 
     simulate = simulate_of(options)
-    found: list[StoredCustomer] = []
     async with connected(settings_of(options), simulate=simulate) as link:
         held = await find_campaign(link.client, campaign)
-        async for page in search(link.client, held.id, **filters):
-            found += page
-            if limit is not None and len(found) > limit:
-                return found[:limit], "", True
-        if link.client.customers.repeats_pages:
-            return (
-                found,
-                "the server shows the same customers on a further page, so others may be missing.",
-                False,
-            )
-        return found, "" if filters else await _doubt(link, held.id, len(found)), False
+        found = await search(link.client, held.id, limit=limit, **filters)
+        total = None
+        if found.walked and not filters:
+            total = (await link.client.campaigns.get(held.id)).total
+        return found.customers, _doubt(found.walked, total), found.more
 
 
-async def _doubt(link: Link, campaign_id: str, found: int) -> str:
-    """Why a list of all customers may not have all, empty where nothing speaks for that."""
-    total = (await link.client.campaigns.get(campaign_id)).total
-    if total is None or found >= total:
+def _doubt(walked: Walk | None, total: int | None) -> str:
+    """Why somebody may be missing, empty where nothing speaks for that; ``total`` is the campaign's count."""
+    if walked is None or (walked.unpaged and walked.customers == total):
+        return ""
+    if walked.unpaged:
+        return "the server shows the same customers on a further page, so others may be missing."
+    if not walked.joined:
+        return (
+            "customers came and went meanwhile, or the server has no fixed order, so some may be missing; "
+            "list them again."
+        )
+    if total is None or walked.customers >= total:
         return ""
     return (
-        f"the campaign says that it has {total:,} customers, and shows {found:,}: it changes meanwhile, or "
-        "the server does not show all of its pages."
+        f"the campaign says that it has {total:,} customers, and shows {walked.customers:,}: it changes "
+        "meanwhile, or the server does not show all of its pages."
     )
 
 

@@ -87,7 +87,8 @@ def _removed(report: RemovalReport) -> Iterator[str]:
     for column, header in report.named_by.items():
         yield f"Named by: {column}, " + (f"column {header}" if header else "a column without a header")
     for told in report.told:
-        yield f"{told.status.capitalize()}: row {told.row}, {told.named}: {told.error}"
+        named = f", {told.named}" if told.named else ""
+        yield f"{told.status.capitalize()}: row {told.row}{named}: {told.error}"
     left = sum(report.counts.get(status, 0) for status in ("kept", "failed", "absent", "invalid"))
     if more := left - len(report.told):
         yield f"And {more:,} more" + (", which the results name" if report.results else "")

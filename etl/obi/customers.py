@@ -54,8 +54,6 @@ class Customers:
         self._transport = transport
         self.ignores_filters = False
         """True once a look-up by externalId was answered with customers that it did not ask for."""
-        self.repeats_pages = False
-        """True once a further page held nobody new, as where a server ignores ``offset``."""
 
     async def list(
         self, campaign_id: str, *, offset: int = 0, limit: int = PAGE, **filters: Unpack[CustomerFilters]
@@ -99,7 +97,6 @@ class Customers:
             offset += len(page)
             new = {customer.id: customer for customer in page if customer.id not in seen}
             if not new:
-                self.repeats_pages = True
                 return
             seen.update(new)
             yield [*new.values()]

@@ -61,7 +61,7 @@ def check_readable(path: Path, label: str) -> int:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise InputError(f"{label} is a folder; name the lead file in it.")
+            raise InputError(f"{label or path} is a folder; name the lead file in it.")
         if not stat.S_ISREG(status.st_mode):
             raise InputError(
                 f"{label} is not a regular file; copy its content into one, or use - for a pipe."
