@@ -87,6 +87,7 @@ async def plan_update(client: Client, given: str, changes: Mapping[str, Value]) 
     held = await _look(client, campaign.id)
     wanted = _replacement(held, named, name=campaign.name)
     _check(wanted, named)
+    notes = [*_notes(held, wanted, named), *await _namesakes(client, campaign, str(named.get("name") or ""))]
     return UpdatePlan(
         campaign=CampaignRef(
             campaign.id, campaign.name, campaign.status or "", end_date=campaign.end_date or ""
@@ -95,7 +96,7 @@ async def plan_update(client: Client, given: str, changes: Mapping[str, Value]) 
         wanted=wanted,
         named=frozenset(named),
         changes=_differences(held, _plain(wanted), fields=named),
-        notes=tuple(_notes(held, wanted, named)),
+        notes=tuple(notes),
     )
 
 
@@ -184,6 +185,18 @@ def _notes(held: Mapping[str, Any], wanted: CampaignUpdate, named: Collection[st
             "update keeps that is looked at afterwards."
         )
     return notes
+
+
+async def _namesakes(client: Client, campaign: Campaign, name: str) -> list[str]:
+    """A note where another campaign has the new name: neither is found by it then."""
+    if name in ("", campaign.name):
+        return []
+    others = [
+        each.id for each in await client.campaigns.list() if each.name == name and each.id != campaign.id
+    ]
+    if not others:
+        return []
+    return [f"{name!r} is the name of {', '.join(others)} too; by name none of them can be chosen then."]
 
 
 async def _brought_up_to_date(client: Client, plan: UpdatePlan) -> UpdatePlan:

@@ -6,7 +6,7 @@ import asyncio
 import difflib
 import re
 
-from etl.errors import CampaignError, NotFoundError, UnknownOutcomeError
+from etl.errors import CampaignError, ContractError, NotFoundError, UnknownOutcomeError
 from etl.obi import Client
 from etl.obi.models import Campaign, CampaignStatus
 from etl.records import CampaignRef
@@ -32,17 +32,13 @@ def id32(text: str) -> str | None:
 async def find_campaign(client: Client, given: str) -> Campaign:
     """The campaign with this id (id32 or id36) or exactly this name.
 
-    Raises CampaignError that lists the near ones where none or several fit, and what the client raises.
+    Raises CampaignError that lists the near ones where none or several fit, ContractError where the server
+    answers with another campaign, and what the client raises.
     """
     if not given:
-        raise CampaignError("No campaign is named; use --campaign with its name or id.")
-    if campaign_id := id32(given):
-        try:
-            return await client.campaigns.get(campaign_id)
-        except NotFoundError:
-            raise CampaignError(
-                f"There is no campaign with the id {given}; `obi campaigns list` shows them."
-            ) from None
+        raise CampaignError("No campaign is named; give its name or id (for a load: --campaign).")
+    if id32(given):
+        return await _get(client, given)
     campaigns = await _list(client)
     found = [campaign for campaign in campaigns if campaign.name == given]
     if len(found) == 1:
@@ -55,6 +51,20 @@ async def find_campaign(client: Client, given: str) -> Campaign:
     names = ", ".join(f"{name!r}" for name in shown) or "none"
     word = "near ones are" if near else "there are"
     raise CampaignError(f"There is no campaign named {given!r}; {word} {names}.")
+
+
+async def _get(client: Client, given: str) -> Campaign:
+    """The campaign of this id and no other: what follows may delete customers in it."""
+    campaign_id = id32(given) or given
+    try:
+        campaign = await client.campaigns.get(campaign_id)
+    except NotFoundError:
+        raise CampaignError(
+            f"There is no campaign with the id {given}; `obi campaigns list` shows them."
+        ) from None
+    if id32(campaign.id) != campaign_id:
+        raise ContractError(f"The server was asked for campaign {campaign_id}, and tells of another one.")
+    return campaign
 
 
 async def _list(client: Client) -> list[Campaign]:

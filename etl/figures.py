@@ -39,10 +39,10 @@ class Days(Struct, frozen=True):
 
     def between(self, today: date) -> tuple[date, date]:
         """The first and the last day: by default the last seven, up to today. Raises ConfigError."""
-        last = self.last or (
-            self.first + timedelta(days=self.count - 1) if self.first and self.count else today
-        )
-        first = self.first or last - timedelta(days=(self.count or _USUAL_SPAN) - 1)
+        try:
+            first, last = self._ends(today)
+        except OverflowError:
+            raise ConfigError("The days go beyond the calendar; name others.") from None
         if first > last:
             raise ConfigError(f"The first day, {first}, is after the last, {last}.")
         if (last - first).days >= LONGEST_SPAN:
@@ -51,6 +51,12 @@ class Days(Struct, frozen=True):
                 "asked for at once: each is a request."
             )
         return first, last
+
+    def _ends(self, today: date) -> tuple[date, date]:
+        last = self.last or (
+            self.first + timedelta(days=self.count - 1) if self.first and self.count else today
+        )
+        return self.first or last - timedelta(days=(self.count or _USUAL_SPAN) - 1), last
 
 
 class DayFigures(Struct, frozen=True):
@@ -123,6 +129,8 @@ async def gather(
     results: list[CustomerResultStatistics] = []
     if campaign is not None and "result" in parts:
         results = await client.campaigns.result_statistics(campaign.id)
+        if wanted:
+            asking.notes.append("Customers by result are those of all agents; the interface tells no other.")
     return StatsReport(
         first=first.isoformat(),
         last=last.isoformat(),

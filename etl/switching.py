@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from msgspec import Struct
 
@@ -18,7 +19,7 @@ from etl.errors import (
     UnreachableError,
 )
 from etl.obi import Client
-from etl.obi.models import Campaign, CampaignStatus, DialerStatus
+from etl.obi.models import Campaign, CampaignStatus, DialerStatus, moment
 
 _EVERY = 1.0
 """Seconds between two looks at a dialer that is waited for."""
@@ -40,7 +41,7 @@ class Switched(Struct, frozen=True, kw_only=True):
 
     ``state`` is ``switched``, ``same`` (it was so already), ``closed`` (for good: left as it is) or
     ``failed``, which ``error`` explains. ``was`` and ``now`` are its status before and after, empty where
-    that is not known; ``dialer`` is its dialer's.
+    that is not known; ``dialer`` is its dialer's. ``note`` says why nobody is called all the same.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Switched(Struct, frozen=True, kw_only=True):
     now: str
     dialer: str = ""
     error: str = ""
+    note: str = ""
     exit_code: int = 0
 
 
@@ -117,8 +119,15 @@ async def _switch(client: Client, campaign: Campaign, *, status: CampaignStatus,
         now=now.status or "",
         dialer=now.dialer_status or "",
         error=error,
+        note=_over(now) if status == CampaignStatus.ACTIVE else "",
         exit_code=5 if error else 0,
     )
+
+
+def _over(campaign: Campaign) -> str:
+    """A note on a campaign whose end has passed."""
+    ends = moment(campaign.end_date)
+    return f"it ended {campaign.end_date}, so nobody is called" if ends and ends < datetime.now(UTC) else ""
 
 
 async def _settled(client: Client, campaign_id: str, *, status: CampaignStatus, wait: float) -> Campaign:

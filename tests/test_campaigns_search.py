@@ -186,6 +186,9 @@ def test_statistics_are_columns_of_the_list(server: Simulator, obi: Obi) -> None
     [
         (("--agent", SPRING), "add --statistics"),
         (("--statistics-date", "2026-04-01"), "add --statistics"),
+        (("--statistics", "--agent", "Ada"), "not an id"),
+        (("--queue-id", "12"), "not an id"),
+        (("--name", ""), "--name is empty"),
         (("--statistics", "--statistics-date", "April"), "not a day"),
         (("--starts-after", "soon"), "not a day or time"),
         (("--json", "--csv"), "two forms"),
@@ -197,6 +200,40 @@ def test_a_wrong_search_says_what_would_be_right(
     code, _, err = obi("campaigns", "list", *words)
     assert code == 2
     assert told in " ".join(err.split())
+
+
+def test_words_of_the_interface_are_searched_for_in_its_own_case(server: Simulator, obi: Obi) -> None:
+    code, out, err = obi("campaigns", "list", "--status", "ACTIVE", "--dialing-mode", "preview")
+    assert (code, err) == (0, "")
+    assert "Test Preview Campaign" in out
+
+
+def test_a_search_that_finds_nothing_says_so(server: Simulator, obi: Obi) -> None:
+    code, _, err = obi("campaigns", "list", "--name", "Autumn*")
+    assert (code, err) == (0, "obi: no campaign fits.\n")
+
+
+def test_a_name_does_not_move_the_cursor_of_a_terminal(server: Simulator, obi: Obi) -> None:
+    named = server.add_campaign("Red \x1b[31m \u202e[bold]\\[x]")
+    for words in (("list",), ("show", named), ("pause", named), ("update", named, "--remarks", "x", "--yes")):
+        code, out, _ = obi("campaigns", *words)
+        assert (code, "\x1b" in out, "\u202e" in out) == (0, False, False)
+        assert "Red \\x1b[31m \\u202e[bold]\\[x]" in out
+    assert "Red \\x1b[31m" in obi("stats", named, "--by", "day")[1]
+
+
+def test_on_a_narrow_terminal_no_word_of_a_list_is_folded(
+    server: Simulator, obi: Obi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    out = obi("campaigns", "list", "--name", "Test Prev*")[1]
+    assert "Test Preview Campaign  Active  PREVIEW  OPEN" in out
+    server.add_campaign("long " * 12)
+    out = obi("campaigns", "list", "--name", "long*")[1]
+    assert len(out.splitlines()) == 4, "a long name is folded, and nothing else"
+    assert " long long long long long" in out
+    assert "2026-" in obi("stats", "--days", "2", "--by", "day")[1]
 
 
 def test_a_campaign_is_shown_for_people(server: Simulator, obi: Obi) -> None:

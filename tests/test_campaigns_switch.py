@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from etl.errors import CampaignError
+from etl.errors import CampaignError, ContractError
 from etl.obi import Client
 from etl.obi.models import CampaignStatus
 from etl.settings import Settings
@@ -62,6 +62,29 @@ async def test_several_are_switched_and_twice_is_once(settings_for: MakeSettings
         found = await switch(client, both, status=PASSIVE)
         assert [each.state for each in found] == ["switched", "switched"]
         assert {status_of(simulator, EXAMPLE_CAMPAIGN), status_of(simulator, PREVIEW_CAMPAIGN)} == {"Passive"}
+
+
+async def test_a_campaign_that_has_ended_is_activated_with_a_note(settings_for: MakeSettings) -> None:
+    async with Simulator() as simulator, Client(settings_for(simulator.base_url)) as client:
+        (over,) = await switch(client, [EXAMPLE_CAMPAIGN], status=ACTIVE)
+        assert (over.state, over.exit_code, over.note[:13]) == ("switched", 0, "it ended 2021")
+        (paused,) = await switch(client, [EXAMPLE_CAMPAIGN], status=PASSIVE)
+        assert not paused.note
+
+
+async def test_a_campaign_that_the_server_mistakes_for_another_is_not_touched(
+    settings_for: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Simulator() as simulator, Client(settings_for(simulator.base_url)) as client:
+        true = handlers._with_counters
+        monkeypatch.setattr(
+            handlers,
+            "_with_counters",
+            lambda store, campaign: true(store, campaign) | {"id": PREVIEW_CAMPAIGN},
+        )
+        with pytest.raises(ContractError, match="tells of another"):
+            await switch(client, [EXAMPLE_CAMPAIGN], status=ACTIVE)
+        assert puts(simulator) == 0
 
 
 @pytest.mark.parametrize("closed", ["Expired", "Deleted", "Quota", "Invalid"])
@@ -158,10 +181,11 @@ async def test_a_dialer_that_does_not_follow_in_time_is_told(settings_for: MakeS
 
 def test_campaigns_are_switched_at_the_command_line(server: Simulator, obi: Obi) -> None:
     code, out, _ = obi("campaigns", "activate", "Test Campaign", "Test Preview Campaign")
+    over = "it ended 2021-02-20T22:00:00Z, so nobody is called"
     assert (code, out.splitlines()) == (
         0,
         [
-            "Test Campaign: was Passive, is Active, its dialer OPEN",
+            f"Test Campaign: was Passive, is Active, its dialer OPEN; {over}",
             "Test Preview Campaign: is Active already, its dialer OPEN",
         ],
     )

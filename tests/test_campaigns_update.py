@@ -290,6 +290,13 @@ async def test_an_end_in_the_past_is_noted(settings_for: MakeSettings) -> None:
         assert "passed already" in plan.notes[0]
 
 
+async def test_a_name_that_another_campaign_has_is_noted(settings_for: MakeSettings) -> None:
+    async with Simulator() as simulator, Client(settings_for(simulator.base_url)) as client:
+        plan = await plan_update(client, EXAMPLE_CAMPAIGN, {"name": "Test Preview Campaign"})
+        assert f"the name of {PREVIEW_CAMPAIGN} too" in plan.notes[0]
+        assert not (await plan_update(client, EXAMPLE_CAMPAIGN, {"name": "Test Campaign"})).notes
+
+
 # --- answers that get lost ----------------------------------------------------------------------------
 
 

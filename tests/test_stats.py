@@ -140,6 +140,8 @@ def test_days_end_today_and_are_seven_unless_they_say_otherwise(days: Days, firs
         (Days(first=date(2027, 4, 11)), "is after the last"),
         (Days(first=date(2020, 1, 1)), "366 can be asked"),
         (Days(first=date(1, 1, 1), last=date(9999, 12, 31)), "366 can be asked"),
+        (Days(first=date(9999, 12, 31), count=3), "beyond the calendar"),
+        (Days(last=date(1, 1, 1)), "beyond the calendar"),
     ],
 )
 def test_days_that_cannot_be_asked_for_are_refused(days: Days, words: str) -> None:
@@ -210,6 +212,7 @@ async def test_figures_can_be_of_some_agents(settings_for: MakeSettings) -> None
             report = await gather(client, "Spring", agents=agents)
             assert report.span is not None
             assert report.span.number_of_calls == calls
+            assert "those of all agents" in report.notes[0]
         with pytest.raises(ConfigError, match="not an agent's id"):
             await gather(client, "Spring", agents=["Ada"])
 
@@ -376,6 +379,7 @@ def test_days_that_cannot_be_right_end_with_5(server: Simulator, obi: Obi) -> No
         (("--from", "2020-01-01", "--to", "2027-04-01"), 3, "366"),
         (("Test Campain",), 3, "Test Campaign"),
         (("--agent", "Ada"), 3, "agent's id"),
+        (("",), 2, "name is empty"),
     ],
 )
 def test_a_wrong_command_line_says_what_would_be_right(

@@ -161,12 +161,10 @@ def _ask(plan: UpdatePlan) -> None:
             "This changes a campaign, and there is no terminal to ask on: add --yes, or --dry-run to see the "
             "difference."
         )
-    from etl.cli.screen import drop_typed_ahead
+    from etl.cli.screen import drop_typed_ahead, say
 
-    for line in _difference(plan.changes):
-        click.echo(line, err=True)
-    for note in plan.notes:
-        click.echo(f"Note: {note}", err=True)
+    for line in (*_difference(plan.changes), *(f"Note: {note}" for note in plan.notes)):
+        say(line, err=True)
     drop_typed_ahead()
     fields = counted(len(plan.changes), "field")
     if not click.confirm(f"Change {fields} of {plan.campaign.name!r}?", err=True):
@@ -174,7 +172,7 @@ def _ask(plan: UpdatePlan) -> None:
 
 
 def _tell_update(report: UpdateReport, *, asked: bool, as_json: bool) -> None:
-    from etl.cli.screen import print_json
+    from etl.cli.screen import print_json, say
 
     shown_already = asked and report.state != "unchanged"
     lines = [f"{report.campaign.name} ({report.campaign.id}), {report.campaign.status or 'no status'}:"]
@@ -184,7 +182,7 @@ def _tell_update(report: UpdateReport, *, asked: bool, as_json: bool) -> None:
     lines += _difference(report.made, before="wanted")
     lines += [f"Note: {note}" for note in report.notes]
     for line in lines:
-        click.echo(line, err=as_json)
+        say(line, err=as_json)
     if report.stopped:
         click.echo(f"obi: {report.stopped}", err=True)
     if as_json:
@@ -218,12 +216,12 @@ def _switch(
                 client, campaigns, status=CampaignStatus(status), wait=wait, begun=doing.begin
             )
 
+    from etl.cli.screen import print_json, say
+
     switched = finished(doing, work(), as_json=as_json)
     for each in switched:
-        click.echo(_line(each), err=as_json)
+        say(_line(each), err=as_json)
     if as_json:
-        from etl.cli.screen import print_json
-
         print_json(switched)
     codes = {each.exit_code for each in switched}
     return next((code for code in (3, 6, 7, 9, 5) if code in codes), 0)
@@ -233,6 +231,7 @@ def _line(each: Switched) -> str:
     dialer = f", its dialer {each.dialer}" if each.dialer else ""
     if each.error:
         return f"{each.name}: was {each.was or 'without a status'}; {each.error}"
+    note = f"; {each.note}" if each.note else ""
     if each.state == "same":
-        return f"{each.name}: is {each.now} already{dialer}"
-    return f"{each.name}: was {each.was or 'without a status'}, is {each.now}{dialer}"
+        return f"{each.name}: is {each.now} already{dialer}{note}"
+    return f"{each.name}: was {each.was or 'without a status'}, is {each.now}{dialer}{note}"

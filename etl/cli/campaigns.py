@@ -45,20 +45,37 @@ class Day(click.ParamType[date]):
             self.fail(f"{value!r} is not a day; use 2027-04-01.", param, ctx)
 
 
+class Id(click.ParamType[str]):
+    """An id as the interface has them, with or without dashes."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The id's 32 digits."""
+        from etl.campaigns import id32
+
+        found = id32(str(value).strip())
+        if found is None:
+            self.fail(f"{value!r} is not an id: 32 hexadecimal digits, with or without dashes.", param, ctx)
+        return found
+
+
 STATISTICS = grouped(
     click.option("--statistics", is_flag=True, help="With what its calls came to."),
     click.option("--statistics-date", type=Day(), metavar="DAY", help="Of this UTC day only."),
-    click.option("--agent", "agents", metavar="ID", multiple=True, help="Of this agent; repeatable."),
+    click.option(
+        "--agent", "agents", type=Id(), metavar="ID", multiple=True, help="Of this agent; repeatable."
+    ),
 )
 _PATTERN = "with * and ? as wildcards"
 _FILTERS = grouped(
     click.option("--name", help=f"Name, {_PATTERN}."),
     click.option("--status", help="Passive, Active, Handled, Expired, Invalid, Deleted or Quota."),
     click.option("--dialing-mode", metavar="MODE", help="PREVIEW, PROGRESSIVE or PREDICTIVE."),
-    click.option("--dialer-id", metavar="ID", help="Id of the dialer."),
+    click.option("--dialer-id", type=Id(), metavar="ID", help="Id of the dialer."),
     click.option("--dialer-name", metavar="NAME", help=f"Name of the dialer, {_PATTERN}."),
     click.option("--dialer-status", metavar="STATUS", help="OPEN, PASSIVE, CLOSING, CLOSED, …"),
-    click.option("--queue-id", metavar="ID", help="Id of the queue."),
+    click.option("--queue-id", type=Id(), metavar="ID", help="Id of the queue."),
     click.option("--queue-name", metavar="NAME", help=f"Name of the queue, {_PATTERN}."),
     click.option("--custom-ivr-number", metavar="NUMBER", help=f"Its IVR number, {_PATTERN}."),
     click.option("--total", metavar="N", help="Number of customers, or a pattern of it."),
@@ -112,6 +129,8 @@ def list_campaigns(*, as_json: bool, as_csv: bool, **options: Any) -> None:
         click.echo(
             f"Note: the server answered {found.others:,} {noun} not fit the filters; left out.", err=True
         )
+    if not found.campaigns:
+        click.echo("obi: no campaign fits.", err=True)
     columns, row = (_CSV, _csv_row) if as_csv else (_TABLE, _table_row)
     more = _FIGURES if asked["statistics"] else {}
     daily = asked["statistics_date"] is not None
@@ -183,8 +202,20 @@ def _parted(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     agents = options.pop("agents")
     if (agents or options["statistics_date"]) and not options["statistics"]:
         raise click.UsageError("--statistics-date and --agent are of statistics; add --statistics.")
-    filters = {name: value or None for name, value in options.items()}
+    for name, value in options.items():
+        if value == "":
+            raise click.UsageError(f"--{name.replace('_', '-')} is empty; give a value, or leave it out.")
+    filters = {name: _as_known(name, value or None) for name, value in options.items()}
     return where, {**filters, "agent_id": list(agents) or None}
+
+
+def _as_known(name: str, value: Any) -> Any:
+    """A word of the interface in its own case, since a server may compare it letter by letter."""
+    from etl.obi.models import CampaignStatus, DialerStatus, DialingMode
+
+    words = {"status": CampaignStatus, "dialing_mode": DialingMode, "dialer_status": DialerStatus}.get(name)
+    known = {word.value.lower(): word.value for word in words or ()}
+    return known.get(str(value).lower(), value)
 
 
 # --- rows -------------------------------------------------------------------------------------------

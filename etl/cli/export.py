@@ -161,10 +161,10 @@ def _names(profile: str | None, columns: str | None) -> NamesBack:
 
 
 def _show(report: ExportReport, *, as_json: bool) -> None:
-    from etl.cli.screen import print_json
+    from etl.cli.screen import print_json, say
 
     for sentence in _sentences(report):
-        click.echo(sentence, err=as_json)
+        say(sentence, err=as_json)
     if report.doubt:
         click.echo(f"obi: Not complete for certain: {report.doubt}. Export again later.", err=True)
     if as_json:

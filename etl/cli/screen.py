@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from etl.cli.showing import (
     left_out_words,
@@ -51,6 +53,9 @@ _MEANING = {
     RowStatus.UNKNOWN: "sent, and the outcome is not known",
     RowStatus.READY: "would be sent",
 }
+_GAP, _FOLDED = 2, 26
+"""Blanks between two columns of a table, and the least that a long cell is folded to, with them."""
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LINES = 5
 _WIDE = 1_000
@@ -166,7 +171,7 @@ class Screen:
     def failed(self, error: EtlError, *, source: str, several: bool = False) -> None:
         """Tell what stopped a command before there was a run; of ``several`` inputs, which one it was."""
         named = f"{source}: " if several and Path(source).name not in str(error) else ""
-        click.echo(f"obi: {named}{error}", err=True)
+        say(f"obi: {named}{error}", err=True)
         if self.as_json:
             print_no_run(str(error), error.exit_code, command=command_name(), source=source)
 
@@ -259,13 +264,27 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for at, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=at == 0)
     for row in rows:
-        table.add_row(*map(_escape, row))
-    print_tidy(console(), table)
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    print_tidy(roomy_console(columns, rows), table)
+
+
+def say(sentence: str, *, err: bool = False) -> None:
+    """A sentence on a line of its own; what a name holds can't move a terminal's cursor or colour it."""
+    click.echo(printable(sentence), err=err)
 
 
 def print_facts(facts: Mapping[str, str]) -> None:
     """Names and values on standard output, those without a value left out."""
     print_table(("", ""), [(name, value) for name, value in facts.items() if value])
+
+
+def roomy_console(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Console:
+    """Where a table is printed. A narrow terminal breaks its lines, rather than that words are folded."""
+    made = console()
+    cells = zip(columns, *rows, strict=True)
+    first, *others = (max(cell_len(printable(cell)) for cell in column) + _GAP for column in cells)
+    made.width = max(made.width, first + sum(min(width, _FOLDED) for width in others))
+    return made
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -330,4 +349,4 @@ def _before_next(report: RunReport) -> str:
 
 
 def _escape(text: str) -> str:
-    return text.replace("[", r"\[")
+    return printable(text).replace("[", r"\[")

@@ -40,10 +40,10 @@ _SAID = {
 
 
 def _tell(sentences: Iterator[str], report: Any, screen: Screen) -> None:
-    from etl.cli.screen import print_json
+    from etl.cli.screen import print_json, say
 
     for sentence in sentences:
-        click.echo(sentence, err=screen.as_json)
+        say(sentence, err=screen.as_json)
     if report.stopped:
         click.echo(f"obi: {report.stopped}", err=True)
     if screen.as_json:

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 from rich.table import Table
+from rich.text import Text
 
-from etl.cli.screen import console
+from etl.cli.screen import roomy_console, say
 from etl.cli.showing import print_tidy, printable
 from etl.figures import StatsReport, share, successes
 from etl.obi.models import Campaign, Statistics, moment
@@ -86,7 +87,7 @@ def print_report(report: StatsReport, *, parts: Sequence[str]) -> None:
     """The parts of a report that were asked for, each as a table with its title."""
     days = f"{report.first} to {report.last}" if report.first != report.last else report.first
     name = report.campaign.name if report.campaign else "All campaigns"
-    click.echo(f"{name}, {days} (UTC)")
+    say(f"{name}, {days} (UTC)")
     if "total" in parts:
         _title("Calls and times")
         print_statistics({"all time": report.total}, {days: report.span})
@@ -119,11 +120,11 @@ def print_right(columns: Sequence[str], rows: Sequence[Sequence[str]], *, texts:
     for at, column in enumerate(columns):
         words = at < texts
         table.add_column(
-            _plain(column), justify="left" if words else "right", no_wrap=not words, overflow="fold"
+            Text(printable(column)), justify="left" if words else "right", no_wrap=not words, overflow="fold"
         )
     for row in rows:
-        table.add_row(*map(_plain, row))
-    print_tidy(console(), table)
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    print_tidy(roomy_console(columns, rows), table)
 
 
 def hms(seconds: float | None) -> str:
@@ -234,7 +235,3 @@ def _in_zone(text: str | None, zone: str | None) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError, OverflowError):
         return text or ""
     return f"{text} ({local:%Y-%m-%d %H:%M} in {zone})"
-
-
-def _plain(text: str) -> str:
-    return printable(text).replace("[", r"\[")

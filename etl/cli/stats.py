@@ -22,7 +22,7 @@ _BY = ("total", "result", "campaign", "agent", "day")
 
 
 @click.command()
-@click.argument("campaign", default="")
+@click.argument("campaign", required=False)
 @click.option(
     "--from", "first", type=Day(), metavar="DAY", help="First day, UTC.  [default: 7 days up to the last]"
 )
@@ -40,7 +40,13 @@ _BY = ("total", "result", "campaign", "agent", "day")
 @FORMS
 @STATE
 def stats(
-    campaign: str, *, by: str | None, plot: Path | None, as_json: bool, as_csv: bool, **options: Any
+    campaign: str | None,
+    *,
+    by: str | None,
+    plot: Path | None,
+    as_json: bool,
+    as_csv: bool,
+    **options: Any,
 ) -> int:
     """Show what a campaign's calls came to, or those of all campaigns.
 
@@ -54,6 +60,8 @@ def stats(
     """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv are two forms of one answer; ask for one of them.")
+    if campaign == "":
+        raise click.UsageError("The campaign's name is empty; give one, or leave it out for all campaigns.")
     if by == "result" and not campaign:
         raise click.UsageError("--by result is of one campaign; name it.")
     if by == "campaign" and campaign:
@@ -69,7 +77,7 @@ def stats(
     drawn = {"day", "result", "total"} if plot else set()
     report = finished(
         Doing(where),
-        _gather(where, campaign, span=span, agents=options["agents"], parts=parts | drawn),
+        _gather(where, campaign or "", span=span, agents=options["agents"], parts=parts | drawn),
         as_json=as_json,
     )
     _tell(report, parts=parts, as_json=as_json, as_csv=as_csv)

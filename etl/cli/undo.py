@@ -84,10 +84,10 @@ def _question(plan: UndoPlan) -> bool:
 
 def _show(report: UndoReport, screen: Screen) -> None:
     """The summary: counts that sum to the customers created, who was kept, what to do next."""
-    from etl.cli.screen import print_json
+    from etl.cli.screen import print_json, say
 
     for sentence in (*_counts(report), *_kept(report), *_notes(report)):
-        click.echo(sentence, err=screen.as_json)
+        say(sentence, err=screen.as_json)
     if report.stopped:
         click.echo(f"obi: {report.stopped}", err=True)
     if screen.as_json:
