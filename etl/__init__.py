@@ -1,8 +1,8 @@
 """Bulk loader for contact centre campaigns: a lead file in, customers in a campaign, an answer for every row.
 
-``load``, ``aload``, ``resume``, ``check``, ``export``, ``stats``, ``update_campaign``, ``switch_campaigns``,
-``Client``, ``Profile``, ``Settings``, ``RunReport``, ``RowOutcome`` and ``EtlError`` are the public names;
-each is imported when it is first used.
+``load``, ``aload``, ``resume``, ``check``, ``export``, ``acknowledge_export``, ``stats``,
+``update_campaign``, ``switch_campaigns``, ``Client``, ``Profile``, ``Settings``, ``RunReport``,
+``RowOutcome`` and ``EtlError`` are the public names; each is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from etl.api import aload, check, export, load, resume, stats, switch_campaigns, update_campaign
+    from etl.api import (
+        acknowledge_export,
+        aload,
+        check,
+        export,
+        load,
+        resume,
+        stats,
+        switch_campaigns,
+        update_campaign,
+    )
     from etl.errors import EtlError
     from etl.obi import Client
     from etl.profile import Profile
@@ -25,6 +35,7 @@ __all__ = [
     "RowOutcome",
     "RunReport",
     "Settings",
+    "acknowledge_export",
     "aload",
     "check",
     "export",
@@ -43,7 +54,17 @@ _HOMES = {
     "RunReport": "etl.records",
     "Settings": "etl.settings",
     **dict.fromkeys(
-        ("aload", "check", "export", "load", "resume", "stats", "switch_campaigns", "update_campaign"),
+        (
+            "acknowledge_export",
+            "aload",
+            "check",
+            "export",
+            "load",
+            "resume",
+            "stats",
+            "switch_campaigns",
+            "update_campaign",
+        ),
         "etl.api",
     ),
 }
