@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from etl.api import (
-        acknowledge,
+        acknowledge_export,
         add_customer,
         aload,
         check,
@@ -37,7 +37,7 @@ __all__ = [
     "RowOutcome",
     "RunReport",
     "Settings",
-    "acknowledge",
+    "acknowledge_export",
     "add_customer",
     "aload",
     "check",
@@ -61,7 +61,7 @@ _HOMES = {
     "Settings": "etl.settings",
     **dict.fromkeys(
         (
-            "acknowledge",
+            "acknowledge_export",
             "add_customer",
             "aload",
             "check",

@@ -190,7 +190,8 @@ def export(
     The filters are as of ``obi export``: patterns with ``*`` and ``?``, ``NAME[=VALUE]`` for attributes, a
     time, a day or an age (``2d``) for dates. ``profile`` gives columns the CRM's own names back.
     ``incremental`` gives what the receiver (``name``) does not have yet; with ``awaits`` that counts when it
-    is acknowledged. Look at the report's ``complete``. Raises EtlError, and leaves no file then.
+    is acknowledged (``acknowledge_export``). Look at the report's ``complete``. Raises EtlError, and leaves
+    no file then.
     """
     order = ExportOrder(
         campaign=campaign,
@@ -216,8 +217,11 @@ def export(
     return _finished(Exporter(settings or load_settings(), progress=progress).export(order))
 
 
-def acknowledge(run: str, *, settings: Settings | None = None) -> ExportReport:
-    """Say that the receiver has the incremental export ``run``. Raises StateError unless it is the last."""
+def acknowledge_export(run: str, *, settings: Settings | None = None) -> ExportReport:
+    """Note that the receiver has the export ``run``, which ``export`` gave with ``awaits``.
+
+    Saying so twice is as good as once. Raises StateError unless it is the last one of its hand-over.
+    """
     return Exporter(settings or load_settings()).acknowledge(run)
 
 

@@ -71,6 +71,19 @@ class Choice(Struct, frozen=True, kw_only=True, dict=True):
             filters |= {"attribute_name": name.strip(), "attribute_value": value or None}
         return filters
 
+    def _several(self) -> dict[str, tuple[str, ...]]:
+        """The values of all conditions but the dates, by the command's names for them."""
+        return {
+            "result": self.results,
+            "call-result": self.call_results,
+            "classifier": self.classifiers,
+            "external-id": self.external_ids,
+            "agent": tuple(_id32(agent) for agent in self.agents),
+            "attribute": tuple(
+                name if value is None else f"{name}={value}" for name, value in self.attributes
+            ),
+        }
+
     def fits(self, customer: StoredCustomer) -> bool:
         """Whether all conditions hold; a modificationDate that can't be read counts as one that fits."""
         return all(holds(customer) for holds in self._rules)
@@ -97,19 +110,19 @@ class Choice(Struct, frozen=True, kw_only=True, dict=True):
         )
         return asked._rules
 
+    def meant(self) -> list[tuple[str, list[str]]]:
+        """The conditions in one form, however they were written: what differs in it means others."""
+        several = {name: sorted({*map(_folded, values)}) for name, values in self._several().items()}
+        dates = {"modified-since": self.since, "modified-before": self.before}
+        several |= {name: [when.astimezone(UTC).isoformat()] for name, when in dates.items() if when}
+        return sorted((name, values) for name, values in several.items() if values)
+
     def told(self) -> dict[str, str]:
         """The conditions in words, by the command's names for them."""
-        several = {
-            "result": self.results,
-            "call-result": self.call_results,
-            "classifier": self.classifiers,
-            "external-id": self.external_ids,
-            "agent": tuple(_id32(agent) for agent in self.agents),
-            "attribute": tuple(
-                name if value is None else f"{name}={value}" for name, value in self.attributes
-            ),
+        several = self._several()
+        told = {
+            name: " or ".join(each or '""' for each in values) for name, values in several.items() if values
         }
-        told = {name: " or ".join(values) for name, values in several.items() if values}
         if self.attributes:
             told["attribute"] = told["attribute"].replace(" or ", " and ")
         if self.since:
@@ -207,6 +220,10 @@ def _single(values: tuple[str, ...]) -> str | None:
 
 def _lone(values: tuple[str, ...]) -> tuple[str, ...]:
     return values if _single(values) else ()
+
+
+def _folded(pattern: str) -> str:
+    return pattern.strip().casefold()
 
 
 def _id32(text: str) -> str:

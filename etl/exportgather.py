@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from etl.campaigns import count_customers
+from etl.campaigns import count_customers, id32
 from etl.errors import NotFoundError
 from etl.exportchoice import Choice
 from etl.exportspool import Spool
@@ -33,6 +33,9 @@ _LOOKED_AT = 200
 """Customers who are looked up one by one because the last walk did not meet them."""
 
 _AT_ONCE = 8
+
+_ROUND = 50
+"""A server that cuts a search off does so at a multiple of this."""
 
 _SLACK = timedelta(seconds=5)
 """By which the clock of a server's dates may be behind that of its answers."""
@@ -92,6 +95,9 @@ class Gatherer:
             after = await self._count()
             steady = first == before == after
             doubt = self._doubt(walked, before, after, steady=steady)
+            if not doubt and self._is_filtered and _may_be_cut_off(walked, after):
+                self._ask_for_all()
+                doubt = "the search ended at a round number, where a server may have cut it off"
             found = Gathered(doubt=doubt, walks=number, before=first, after=after, ignored=self._ignored)
             if not doubt or (number > 1 and walked.joined and steady and not walked.new):
                 break  # another walk would find the same
@@ -115,6 +121,7 @@ class Gatherer:
 
         async def page(offset: int, limit: int) -> Sequence[StoredCustomer]:
             found = await self._client.customers.list(self._campaign_id, offset=offset, limit=limit, **asked)
+            found = [*map(_known_by_one_id, found)]
             return found if all(map(choice.was_asked_for, found)) else []
 
         self._spool.begin_walk()
@@ -139,8 +146,14 @@ class Gatherer:
 
     async def _page(self, offset: int, limit: int) -> Sequence[StoredCustomer]:
         page = await self._client.customers.list(self._campaign_id, offset=offset, limit=limit, **self._asked)
-        self._ignored |= not all(map(self._choice.was_asked_for, page))
-        return page
+        if self._is_filtered:
+            self._ignored |= not all(map(self._choice.was_asked_for, page))
+        return [*map(_known_by_one_id, page)]
+
+    def _ask_for_all(self) -> None:
+        """From now on walk through the whole campaign, whose end its own count tells."""
+        self._asked = {"include_script": self._asked["include_script"]}
+        self._is_filtered = False
 
     def _doubt(self, walked: Walk, before: int | None, after: int | None, *, steady: bool) -> str:
         """Why somebody may be missing after this walk; empty where nobody can be."""
@@ -168,7 +181,7 @@ class Gatherer:
                     found = await self._client.customers.get(self._campaign_id, customer_id)
                 except NotFoundError:
                     return customer_id
-                self._spool.put([found])
+                self._spool.put([_known_by_one_id(found)])
                 return ""
 
         ids = self._spool.not_met(_LOOKED_AT)
@@ -181,6 +194,17 @@ def _torn(walked: Walk) -> str:
     if walked.unpaged:
         return "the server gives the same page whatever it is asked for"
     return "the server's pages did not join: customers were added or deleted, or it has no fixed order"
+
+
+def _may_be_cut_off(walked: Walk, total: int | None) -> bool:
+    """Whether a search that seems whole may be only its beginning: no count tells how long it should be."""
+    return 0 < walked.customers != total and walked.customers % _ROUND == 0
+
+
+def _known_by_one_id(customer: StoredCustomer) -> StoredCustomer:
+    """The customer under the upper case id32, whichever of the document's two forms the server gave."""
+    same = id32(customer.id) or customer.id
+    return customer if same == customer.id else replace(customer, id=same)
 
 
 _SEEN = [RowOutcome(row=0, status=RowStatus.EXISTS)]

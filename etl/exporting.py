@@ -26,7 +26,7 @@ from etl.exportreport import ExportOrder, ExportReport, notes_on, report_of
 from etl.exportspool import Spool
 from etl.exporttable import Columns, Survey
 from etl.files import make_way, stamp
-from etl.handover import Delivery, Handover, Version, holding, opened
+from etl.handover import MARGIN, Delivery, Handover, Version, holding, opened
 from etl.link import Link, connected
 from etl.obi.models import Campaign
 from etl.outputs import SHEET_CELL, check_writable, drafted, filled, put_in_place
@@ -37,6 +37,9 @@ from etl.state import StateFolder, input_mode
 
 _CELLS = 200_000
 """Cells that are made at once, so that a campaign of many attributes takes no more memory."""
+
+_THEN = "export again"
+"""What to do once a full disk has room."""
 
 
 class Exporter:
@@ -104,7 +107,7 @@ class Exporter:
             survey = surveyed(spool, order)
             columns = fit_columns(survey, order)
             notes = [*notes_on(gathered, survey, order), *columns.notes]
-            with drafted(out) as temporary:
+            with drafted(out, then=_THEN) as temporary:
                 write(temporary, spool, columns, order=order)
                 mode = _mode(out)
                 notes += self._made_way(out)
@@ -155,8 +158,7 @@ class Exporter:
     def _handover(
         self, link: Link, campaign: Campaign, order: ExportOrder
     ) -> AbstractContextManager[Handover]:
-        told = order.choice.told()
-        key = json.encode([order.name, sorted(told.items())]).decode()
+        key = json.encode([order.name, order.choice.meant()]).decode()
         return opened(self.state, server=link.server, campaign_id=campaign.id, key=key, margin=order.margin)
 
     async def _hand_over(self, link: Link, campaign: Campaign, order: ExportOrder) -> ExportReport:
@@ -185,7 +187,7 @@ class Exporter:
             had = drop_had(spool, handover)
             survey = surveyed(spool, order)
             columns = fit_columns(survey, order)
-            with drafted(table) as temporary:
+            with drafted(table, then=_THEN) as temporary:
                 write(temporary, spool, columns, order=order)
                 put_in_place(temporary, table)
             versions = (Version.of(customer) for block in spool.blocks() for customer in block)
@@ -241,9 +243,9 @@ def _check(order: ExportOrder) -> None:
             "An incremental export knows itself from when on it asks; leave out --modified-since and "
             "--modified-before, or --incremental."
         )
-    if (order.awaits or order.name) and not order.incremental:
+    if (order.awaits or order.name or order.margin != MARGIN) and not order.incremental:
         raise ConfigError(
-            "An acknowledgement or a --name belongs to --incremental; add it, or leave them out."
+            "An acknowledgement, a --name or a --margin belongs to --incremental; add it, or leave them out."
         )
 
 

@@ -49,7 +49,7 @@ class ExportReport(Struct, frozen=True, kw_only=True):
 
     ``rows`` customers are in ``out``. ``complete``: nobody whom the filters mean, and who was there the whole
     time, is missing; otherwise ``doubt`` says why that is not certain. ``total_before`` and ``total_after``
-    are the campaign's own counts of all its customers. ``left_out`` were given by the server although the
+    are the campaign's own counts of all its customers. ``left_out`` were met although the
     filters do not mean them, ``had`` were left out because the receiver has them, ``deleted`` went while it
     was read. ``run`` names an incremental export, ``since`` is from when on it asked. ``notes`` are sentences
     that a person should know. ``status`` is how far an incremental export has come.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from etl.namesback import NamesBack
+from etl.namesback import NamesBack, listed
 from etl.obi.models import StoredCustomer
 
 Cells = list[list[str | None]]
@@ -96,8 +96,9 @@ class Survey:
         """The columns of all customers; ``absent`` is the cell of what a customer does not have."""
         own = [name for name in OWN if self._has(name)] + [_SCRIPT] * self._script
         attributes = _distinct(self._attributes)
-        answers = _distinct({(f"answer: {question}", nth): None for question, nth in self._questions})
-        told = self._names.headers(own, _apart([*attributes, *answers]))
+        questions = [(f"answer: {question}", nth) for question, nth in self._questions]
+        names = _apart([*attributes, *_distinct(questions)])
+        told = self._names.headers(own, names)
         headers = list(told.names)
         if self._script:  # its place is before its answers
             at = len(own) - 1
@@ -105,7 +106,7 @@ class Survey:
             own = own[:-1]
         return Columns(
             headers=tuple(headers),
-            notes=(*self._names.notes, *told.notes),
+            notes=(*self._names.notes, *_told_apart([*self._attributes, *questions], names), *told.notes),
             own=tuple(own),
             attributes=tuple(self._attributes),
             questions=tuple(self._questions),
@@ -202,6 +203,13 @@ def _numbered(pairs: Iterable[tuple[str, str]]) -> list[tuple[_Key, str]]:
 def _distinct(keys: Iterable[_Key]) -> list[str]:
     """A name for each key: its own, with its number from the second on."""
     return [name if nth == 1 else f"{name} ({nth})" for name, nth in keys]
+
+
+def _told_apart(keys: Sequence[_Key], names: Sequence[str]) -> Iterator[str]:
+    """What a person should know of names that are a customer's second, or look like one."""
+    pairs = [(name, given) for (name, _), given in zip(keys, names, strict=True) if name != given]
+    if pairs:
+        yield f"Names that a customer has more than once: {listed(pairs)}."
 
 
 def _apart(names: Sequence[str]) -> list[str]:

@@ -158,7 +158,7 @@ class Handover:
         """
         begun = self._named(run)
         temporary = Path(begun.temporary)
-        with _told(temporary):
+        with _told(Path(begun.final)):
             _copy(self._table(begun), temporary, mode=mode)
             stamp = _stamp(temporary)
         newest = begun.started if complete else ""
@@ -189,7 +189,10 @@ class Handover:
         """
         last = self.last()
         if last is None:
-            raise StateError("Nothing was handed over yet, so there is nothing to repeat; export first.")
+            raise StateError(
+                "Nothing was handed over yet with these filters and this --name, so there is nothing to "
+                "repeat; give those of the export that is meant."
+            )
         kept, target = self._table(last), (final or Path(last.final)).absolute()
         if target.suffix.lower() != kept.suffix.lower():
             raise OutputError(
@@ -259,7 +262,8 @@ class Handover:
         if len(found) != 1:
             last = self.last()
             hint = f"the last is {last.run}" if last else "nothing was handed over yet"
-            raise StateError(f"There is no one export {run!r} in this hand-over; {hint}.")
+            what = f"More than one export is named {run!r}" if found else f"There is no export {run!r}"
+            raise StateError(f"{what} in this hand-over; {hint}.")
         return found[0]
 
     def _table(self, delivery: Delivery) -> Path:
@@ -291,14 +295,18 @@ def _doubt(prepared: Delivery) -> str:
 
 
 def _copy(source: Path, target: Path, *, mode: int) -> None:
-    """Copy a file durably, in place of one of that name."""
+    """Copy a file durably, in place of one of that name; there is none where that fails."""
     target.unlink(missing_ok=True)
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as written, source.open("rb") as read:
-        shutil.copyfileobj(read, written, 1 << 20)
-        written.flush()
-        target.chmod(mode)
-        os.fsync(written.fileno())
+    try:
+        with os.fdopen(handle, "wb") as written, source.open("rb") as read:
+            shutil.copyfileobj(read, written, 1 << 20)
+            written.flush()
+            target.chmod(mode)
+            os.fsync(written.fileno())
+    except BaseException:  # a full disk must not keep half of people's data beside the receiver's files
+        target.unlink(missing_ok=True)
+        raise
     _sync(target.parent)
 
 

@@ -21,6 +21,9 @@ from etl.vocabulary import SCALARS
 MOST_NUMBERS = 3
 """Numbers that a customer has at most (the interface's document)."""
 
+_LISTED = 10
+"""Names that a sentence tells one by one."""
+
 _DERIVED = re.compile("d1-[0-9a-f]{32}")
 """What ``etl.fields.derived_external_id`` gives."""
 
@@ -109,10 +112,15 @@ class NamesBack(Struct, frozen=True, kw_only=True):
             name: table.give(name, back.get(name, name), other=f"attribute: {name}") for name in renamed_first
         }
         if table.moved:
-            listed = ", ".join(f"{name!r} as {header!r}" for name, header in table.moved)
-            notes.append(f"Names that are taken already: {listed}.")
+            notes.append(f"Names that are taken already: {listed(table.moved)}.")
         names = (*(fields[name] for name in own), *(others[name] for name in attributes))
         return Headers(names, tuple(notes))
+
+
+def listed(pairs: Sequence[tuple[str, str]]) -> str:
+    """Names and the headers that stand for them, of many the first."""
+    shown = ", ".join(f"{name!r} as {header!r}" for name, header in pairs[:_LISTED])
+    return shown + (f" and {len(pairs) - _LISTED:,} more" if len(pairs) > _LISTED else "")
 
 
 class _Table:

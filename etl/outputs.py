@@ -106,10 +106,10 @@ def put_in_place(temporary: Path, path: Path, *, mode: int = 0o600) -> None:
 
 
 @contextlib.contextmanager
-def drafted(path: Path) -> Iterator[Path]:
+def drafted(path: Path, *, then: str = "resume the run, or begin again") -> Iterator[Path]:
     """A file beside ``path`` to write to; what was not moved from there by the end is removed.
 
-    Raises OutputError, and DiskFullError where no space is left.
+    ``then`` is what to do once there is room. Raises OutputError, and DiskFullError where no space is left.
     """
     temporary: Path | None = None
     try:
@@ -120,9 +120,7 @@ def drafted(path: Path) -> Iterator[Path]:
         yield temporary
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise DiskFullError(
-                f"No space is left for {path}; free some and resume the run, or begin again."
-            ) from None
+            raise DiskFullError(f"No space is left for {path}; free some and {then}.") from None
         raise OutputError(f"{path} can't be written: {error.strerror or error}.") from None
     finally:
         if temporary is not None:
