@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -289,6 +294,22 @@ def test_the_command_adds_says_so_and_has_json(serve: Serve, obi: Obi) -> None:
     assert {"name": "Name", "value": "A=B"} in held["attributes"]["attribute"]
     code, out, _ = obi(*words, "--json")
     assert (code, json.loads(out)["status"]) == (0, "exists")
+
+
+def test_stopped_while_it_sends_it_says_how_to_know(serve: Serve, own_place: Path) -> None:
+    simulator = serve(faults=[Fault(mode="hang_after_commit", path="/customers/list")])
+    words = [sys.executable, "-m", "etl", "customers", "add", CAMPAIGN, "--number", "+442079460001",
+             "--base-url", simulator.base_url]  # fmt: skip
+    env = os.environ | {"OBI_STATE_DIR": str(own_place / "state")}
+    process = subprocess.Popen(words, env=env, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not simulator.count(PREVIEW_CAMPAIGN):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "same command again" in told
 
 
 def test_the_command_refuses_an_attribute_without_a_value(obi: Obi) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from etl.cli.options import SERVER, STATE, TALK, ListingCommand, Seconds, again, grouped, settings_of
+from etl.errors import InterruptedRunError
 from etl.quoting import counted
 
 if TYPE_CHECKING:
@@ -92,7 +93,12 @@ def add(
         simulate=simulate_of(options),
     )
     work = add_person(order, settings_of(options), progress=screen.progress)
-    report = screen.run(_Nothing(), work)
+    try:
+        report = screen.run(_Nothing(), work)
+    except click.Abort:
+        raise InterruptedRunError(
+            "Stopped; the person may have been added by then: give the same command again, which looks first."
+        ) from None
     show_added(report, screen)
     return report.exit_code
 
