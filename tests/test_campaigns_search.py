@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from pydantic_core import SchemaError
 
 from etl.campaignsearch import fits, search
 from etl.obi import Client
@@ -270,3 +271,11 @@ def test_the_end_of_the_calendar_is_shown_as_it_is(server: Simulator, obi: Obi) 
 def test_an_unavailable_server_ends_a_list_with_its_code(server: Simulator, obi: Obi) -> None:
     server.add_fault("403")
     assert obi("campaigns", "list")[0] == 6
+
+
+def test_a_stop_while_models_are_made_is_told_as_one(obi: Obi, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(**_: object) -> None:
+        raise SchemaError('Error building "model" validator:\n  KeyboardInterrupt: ')
+
+    monkeypatch.setattr("etl.settings.load_settings", stopped)
+    assert obi("campaigns", "list", "--base-url", "http://127.0.0.1:9/obi") == (130, "", "obi: Stopped.\n")

@@ -81,9 +81,15 @@ def main() -> NoReturn:
     except Exception as error:
         if os.environ.get("OBI_DEBUG"):
             raise
-        code = _tell(f"A bug in obi-import ({type(error).__name__}); OBI_DEBUG=1 shows where.", 1)
+        bug = f"A bug in obi-import ({type(error).__name__}); OBI_DEBUG=1 shows where."
+        code = _tell("Stopped.", 130) if _was_stopped(error) else _tell(bug, 1)
     gc.freeze()  # what is left ends with the process: a search of it for cycles takes a tenth of a second
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _was_stopped(error: Exception) -> bool:
+    """Whether it was Ctrl-C, which compiled code that is making a model takes for a fault of the model."""
+    return type(error).__name__ == "SchemaError" and "KeyboardInterrupt" in str(error)
 
 
 def _tell(sentence: str, code: int) -> int:

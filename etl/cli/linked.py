@@ -44,7 +44,10 @@ async def client_of(where: dict[str, Any]) -> AsyncIterator[Client]:
 
 def finished(doing: Doing, work: Coroutine[Any, Any, T], *, as_json: bool = False) -> T:
     """Run to the end; Ctrl-C and SIGTERM stop it at once, and say what to look at if that is needed."""
-    from etl.cli.screen import Screen
+    try:
+        from etl.cli.screen import Screen
 
-    screen = Screen(as_json=as_json, quiet=True, verbose=False, log_format="text", doing="")
-    return screen.run(doing, work, command="obi campaigns show")
+        screen = Screen(as_json=as_json, quiet=True, verbose=False, log_format="text", doing="")
+        return screen.run(doing, work, command="obi campaigns show")
+    finally:
+        work.close()  # Ctrl-C may come before it has begun
